@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <stddef.h>
+
+/*
+ * Writes text that a guest could have made to out so that a terminal shows it and obeys none of
+ * it: control bytes (C0, DEL, C1 in UTF-8 and bare) and bytes that are not UTF-8 become \xNN, a
+ * backslash becomes \\. A tab stays. The result is NUL-terminated and cut, at a whole
+ * escape, to fit size bytes. Returns its length. size is at least 1.
+ */
+size_t escape_text(char *out, size_t size, const char *text, size_t len);

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+#include "fd.h"
+
+#include "cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+
+int fd_write_all(int fd, const void *buf, size_t len)
+{
+	const char *p = buf;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t fd_read_all(int fd, size_t max, char **ret)
+{
+	size_t size = max < 4096 ? max : 4096, len = 0;
+	_cleanup_free_ char *buf = malloc(size + 1);
+
+	if (!buf)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n = read(fd, buf + len, size + 1 - len);
+
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return -errno;
+		}
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len > max)
+			return -EFBIG;
+		if (len > size) {
+			char *bigger;
+
+			size = size > max / 2 ? max : size * 2;
+			bigger = realloc(buf, size + 1);
+			if (!bigger)
+				return -ENOMEM;
+			buf = bigger;
+		}
+	}
+	buf[len] = '\0';
+	*ret = TAKE_PTR(buf);
+	return (ssize_t)len;
+}
+
+ssize_t file_read_all(int dirfd, const char *path, int flags, size_t max, char **ret)
+{
+	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | flags);
+
+	if (fd < 0)
+		return -errno;
+	return fd_read_all(fd, max, ret);
+}
+
+int file_write_string(int dirfd, const char *path, const char *text)
+{
+	_cleanup_close_ int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	size_t len = strlen(text);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, len);
+	if (n < 0)
+		return -errno;
+	return (size_t)n == len ? 0 : -EIO;
+}
+
+int fd_send(int sock, char tag, const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
+	} control = {};
+	struct iovec iov = { .iov_base = &tag, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n > FD_PASS_MAX)
+		return -EINVAL;
+	if (n > 0) {
+		struct cmsghdr *cmsg;
+
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n);
+	}
+	while (sendmsg(sock, &message, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t n)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
+	} control = {};
+	char tag = 0;
+	struct iovec iov = { .iov_base = &tag, .iov_len = 1 };
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fds[FD_PASS_MAX];
+	size_t got = 0;
+	ssize_t r;
+
+	if (n > FD_PASS_MAX)
+		return -EINVAL;
+	do
+		r = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+			got = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+			memcpy(fds, CMSG_DATA(c), got * sizeof(int));
+		}
+	if (r == 0 || got != n) {
+		for (size_t i = 0; i < got; i++)
+			(void)close(fds[i]);
+		return r == 0 ? -ECONNRESET : -EPROTO;
+	}
+	memcpy(ret_fds, fds, n * sizeof(int));
+	*ret_tag = tag;
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Descriptors: whole reads and writes, and passing them between our own processes. */
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Writes all of buf, blocking and restarting as needed. 0 or -errno. fd: borrowed. */
+int fd_write_all(int fd, const void *buf, size_t len);
+
+/*
+ * Reads a whole file of at most max bytes into a new NUL-terminated string (the NUL comes on top).
+ * Returns its length, -EFBIG when the file is longer, or -errno. fd: borrowed. *ret: caller frees.
+ */
+ssize_t fd_read_all(int fd, size_t max, char **ret);
+
+/* The same for a path; dirfd as for openat(2); flags are added to O_RDONLY|O_CLOEXEC. */
+ssize_t file_read_all(int dirfd, const char *path, int flags, size_t max, char **ret);
+
+/* Writes a short string to an existing file in one write(2), as /proc and cgroupfs want it. */
+int file_write_string(int dirfd, const char *path, const char *text);
+
+/*
+ * Sends or receives exactly one byte and n descriptors (at most FD_PASS_MAX) over a connected
+ * Unix socket whose other end is our own code. Never use fd_receive() on a socket that a guest
+ * can write to. fds: borrowed by fd_send, owned by the caller after fd_receive. 0 or -errno;
+ * -EPROTO when the number differs, -ECONNRESET at end of file.
+ */
+#define FD_PASS_MAX 8
+int fd_send(int sock, char tag, const int *fds, size_t n);
+int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t n);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *log_program = "narthex";
+static bool log_to_journal;
+static bool log_verbose;
+
+void log_init(const char *program)
+{
+	log_program = program;
+	log_to_journal = getenv("JOURNAL_STREAM") != NULL;
+	log_verbose = getenv("NARTHEX_DEBUG") != NULL;
+}
+
+static void log_line(int priority, int error, const char *format, va_list ap)
+{
+	int saved = errno;
+	char text[2048];
+	int n = 0;
+
+	if (priority == LOG_DEBUG && !log_verbose)
+		return;
+	/* one write a line: lines of several processes on one stderr don't mix */
+	if (log_to_journal)
+		n = snprintf(text, sizeof(text), "<%d>", priority);
+	else
+		n = snprintf(text, sizeof(text), "%s: ", log_program);
+	n += vsnprintf(text + n, sizeof(text) - (size_t)n, format, ap);
+	if (n < (int)sizeof(text) && error != 0)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror(error));
+	if (n > (int)sizeof(text) - 2)
+		n = (int)sizeof(text) - 2;
+	text[n++] = '\n';
+	if (write(STDERR_FILENO, text, (size_t)n) < 0) {
+		/* nowhere to say it */
+	}
+	errno = saved;
+}
+
+void log_message(int priority, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	log_line(priority, 0, format, ap);
+	va_end(ap);
+}
+
+int log_errno(int r, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	log_line(LOG_ERR, r < 0 ? -r : r, format, ap);
+	va_end(ap);
+	return r;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * System calls and constants that glibc 2.36 or linux-libc-dev 6.1 don't have. All return -errno
+ * on failure instead of setting errno.
+ */
+
+#include <errno.h>
+#include <linux/openat2.h>
+#include <linux/sched.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16, include/uapi/asm-generic/socket.h */
+#endif
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+/* openat2(2), Linux 5.6. flags gets O_CLOEXEC. */
+static inline int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode,
+	uint64_t resolve)
+{
+	struct open_how how = {
+		.flags = flags | 02000000 /* O_CLOEXEC */,
+		.mode = mode,
+		.resolve = resolve,
+	};
+	long r = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+
+	return r < 0 ? -errno : (int)r;
+}
+
+/* The rules for any path below a root that a guest controls. */
+#define RESOLVE_GUEST                                                                              \
+	(RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * /etc/narthex/NAME.conf and its drop-ins in NAME.conf.d/*.conf (read in the order of their names,
+ * after the file): the syntax of systemd.syntax(7), the keys of systemd.nspawn(5) and ours.
+ */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_DIR "/etc/narthex"
+#define CONTAINERS_DIR "/var/lib/containers"
+
+enum private_users {
+	PRIVATE_USERS_PICK, /* a range of its own, from the name's hash: the default */
+	PRIVATE_USERS_FIXED, /* PrivateUsers=BASE[:COUNT] */
+	PRIVATE_USERS_NO,
+};
+
+enum tristate { NO = 0, YES = 1, AUTO = -1 };
+
+/* Bind=, BindReadOnly= */
+struct config_bind {
+	char *source; /* on the host, absolute */
+	char *target; /* in the container, absolute */
+	bool read_only;
+	bool recursive; /* default; :norbind clears it */
+	bool optional; /* source began with "-": skipped when it doesn't exist */
+	bool idmap; /* :idmap — the guest's uids are the source's */
+};
+
+/* TemporaryFileSystem=PATH[:OPTIONS] */
+struct config_tmpfs {
+	char *target;
+	char *options; /* of tmpfs(5), checked; NULL for none */
+};
+
+/* An IPv4 or IPv6 address with the prefix length that was written (32 or 128 when none was). */
+struct config_address {
+	int family; /* AF_INET, AF_INET6; 0: not set */
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
+	uint8_t prefix;
+};
+
+/* [Unit], [Service] and [Install] are kept as text for the generator. */
+enum unit_section { UNIT_UNIT, UNIT_SERVICE, UNIT_INSTALL, UNIT_SECTION_MAX_ };
+
+struct container_config {
+	char *name;
+
+	/* [Exec] */
+	char *path; /* Path=: a NixOS system or profile, NULL for none */
+	bool auto_start;
+	bool ephemeral;
+	bool boot; /* default yes; no: parameters are a command, run as PID 1, */
+	bool process_two; /* or, with ProcessTwo=yes, as PID 2 under narthex-init */
+	char **parameters; /* Parameters=: arguments of the init, or the command; NULL-terminated */
+	char **environment; /* K=V, NULL-terminated */
+	char *hostname; /* NULL: the name */
+	char *machine_id; /* 32 hex digits; NULL: derived */
+	char *working_directory;
+	uint64_t capability_keep; /* Capability=: bits added to the default bounding set */
+	uint64_t capability_drop; /* DropCapability= */
+	enum private_users private_users;
+	uint32_t uid_base, uid_count; /* for PRIVATE_USERS_FIXED; count defaults to 65536 */
+	enum tristate notify_ready; /* AUTO: yes for an init that is systemd */
+	int kill_signal; /* 0: by init */
+
+	/* [Files] */
+	char *root; /* default CONTAINERS_DIR/NAME */
+	char *store; /* NULL: none; default /nix/store where there is one; Store=no for none */
+	bool per_container_nix;
+	struct config_bind *binds;
+	size_t n_binds;
+	struct config_tmpfs *tmpfs;
+	size_t n_tmpfs;
+
+	/* [Network] */
+	bool private_network; /* Private=, or implied by any key below */
+	bool veth; /* VirtualEthernet=, or implied by an address */
+	struct config_address host_address, local_address, host_address6, local_address6;
+	uint8_t mac_address[6]; /* MACAddress=, of the guest's end; all zero: derived from the name */
+
+	/* text of the sections that go into the unit, "" when empty */
+	char *unit_text[UNIT_SECTION_MAX_];
+};
+
+/*
+ * Reads a container's configuration. file NULL: CONFIG_DIR/NAME.conf and its drop-ins (no file at
+ * all is -ENOENT). Every error is logged as "FILE:LINE: what is wrong and what to do", all of them,
+ * not only the first. 0, or -errno with nothing in *ret (-EINVAL: the text is wrong).
+ */
+int config_load(const char *name, const char *file, struct container_config *ret);
+
+/* A configuration with every default for name, as if its file were empty. 0 or -ENOMEM. */
+int config_default(const char *name, struct container_config *ret);
+
+/*
+ * Sets one key as a line of a file would; for the options of `narthex run` and narthex-launch.
+ * where: named in the error ("--bind"). Logs. 0 or -errno.
+ */
+int config_set(struct container_config *config, const char *where, const char *section,
+	const char *key, const char *value);
+
+/* What no single key can know: keys that need or exclude each other. Logs. 0 or -EINVAL. */
+int config_check(const struct container_config *config, const char *where);
+
+/* Frees what config owns and leaves the null state. NULL is fine. */
+void config_done(struct container_config *config);
