@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# Every tests/unit/test-X.c becomes $(B)/tests/test-X. It is linked with the library that has module X.
+
+UNIT_NAMES := $(patsubst tests/unit/test-%.c,%,$(wildcard tests/unit/test-*.c))
+UNIT_TESTS := $(UNIT_NAMES:%=$(B)/tests/test-%)
+unit_of = $(foreach n,$(UNIT_NAMES),$(if $(wildcard $(1)/$(n).c),$(B)/tests/test-$(n)))
+
+UNIT_AGENT := $(call unit_of,agent)
+UNIT_COMMON := $(filter-out $(UNIT_AGENT),$(call unit_of,common))
+UNIT_HOST := $(filter-out $(UNIT_AGENT) $(UNIT_COMMON),$(UNIT_TESTS))
+
+$(UNIT_AGENT): $(B)/libagent.a
+$(UNIT_AGENT): TEST_LIBS = $(AGENT_LIBS)
+$(UNIT_HOST): $(B)/liblaunch.a $(B)/libhost.a
+$(UNIT_HOST): TEST_LIBS = $(LAUNCH_LIBS)
+
+UNIT_OBJ := $(UNIT_NAMES:%=$(B)/obj/tests/unit/test-%.o)
+$(UNIT_OBJ): $(FLAGS_STAMP)
+$(UNIT_OBJ): ALL_CFLAGS += -I. -Wno-unused-parameter
+-include $(UNIT_OBJ:.o=.d)
+
+# the order matters to the linker: the test, its module's library, what all of them use
+$(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a,$^) $(filter %/liblaunch.a,$^) \
+		$(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
+
+.PHONY: unit-tests unit e2e check check-san demo bench
+unit-tests: $(UNIT_TESTS)
+
+# T=name1 T=name2: only these, as in make unit T=escape
+unit: all unit-tests
+	$(Q)B='$(B)' tests/run unit $(T)
+
+e2e: all
+	$(Q)B='$(B)' tests/run e2e $(T)
+
+check:
+	$(Q)tools/install-deps build test
+	$(Q)$(MAKE) all unit-tests
+	$(Q)B='$(B)' tests/run
+
+# the same suite against agent and launcher with sanitizers
+check-san:
+	$(Q)tools/install-deps build test
+	$(Q)$(MAKE) B=$(B)-san SAN=address,undefined all unit-tests
+	$(Q)B='$(B)-san' SAN=address,undefined tests/run
+
+demo:
+	$(Q)tools/demo
+
+bench:
+	$(Q)tools/install-deps build test bench
+	$(Q)$(MAKE) all $(B)/bench/pair
+	$(Q)B='$(B)' bench/run
+
+$(B)/bench/%: bench/%.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
