@@ -109,6 +109,7 @@ $(B)/run-in-netns: $(call obj,host-tools/run-in-netns.c) $(B)/libcommon.a
 include systemd/units.mk
 include agent/bundle.mk
 include host-tools/seccomp/seccomp.mk
+include host-tools/init/init.mk
 include tests/tests.mk
 
 # --- build dependencies ----------------------------------------------------------------------
