@@ -78,3 +78,18 @@ size_t escape_text(char *out, size_t size, const char *text, size_t len)
 	out[used] = '\0';
 	return used;
 }
+
+bool text_is_plain(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	while (len > 0) {
+		size_t n = utf8_length(p, len);
+
+		if (n == 0 || (*p < 0x20 && *p != '\t') || *p == 0x7f)
+			return false;
+		p += n;
+		len -= n;
+	}
+	return true;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -10,3 +11,9 @@
  * escape, to fit size bytes. Returns its length. size is at least 1.
  */
 size_t escape_text(char *out, size_t size, const char *text, size_t len);
+
+/*
+ * Whether text is UTF-8 without control characters (a tab is none), so that escape_text() would
+ * change no more than its backslashes.
+ */
+bool text_is_plain(const char *text, size_t len);

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * /etc/narthex/NAME.conf and its drop-ins in NAME.conf.d/*.conf (read in the order of their names,
+ * /etc/narthex/NAME.conf and its drop-ins NAME.conf.d/ANY.conf (read in the order of their names,
  * after the file): the syntax of systemd.syntax(7), the keys of systemd.nspawn(5) and ours.
  */
 
@@ -15,7 +15,7 @@
 #define CONTAINERS_DIR "/var/lib/containers"
 
 enum private_users {
-	PRIVATE_USERS_PICK, /* a range of its own, from the name's hash: the default */
+	PRIVATE_USERS_PICK,  /* a range of its own, from the name's hash: the default */
 	PRIVATE_USERS_FIXED, /* PrivateUsers=BASE[:COUNT] */
 	PRIVATE_USERS_NO,
 };
@@ -28,14 +28,19 @@ struct config_bind {
 	char *target; /* in the container, absolute */
 	bool read_only;
 	bool recursive; /* default; :norbind clears it */
-	bool optional; /* source began with "-": skipped when it doesn't exist */
-	bool idmap; /* :idmap — the guest's uids are the source's */
+	bool optional;	/* source began with "-": skipped when it doesn't exist */
+	bool idmap;	/* :idmap — the guest's uids are the source's */
 };
 
 /* TemporaryFileSystem=PATH[:OPTIONS] */
 struct config_tmpfs {
 	char *target;
-	char *options; /* of tmpfs(5), checked; NULL for none */
+	/*
+	 * NULL for none, else a comma-separated list of size=, nr_blocks=, nr_inodes=, mode=, uid=,
+	 * gid=, huge= and of ro, rw, exec, noexec, suid, nosuid, dev, nodev, atime, noatime,
+	 * relatime, strictatime, diratime, nodiratime; nothing else.
+	 */
+	char *options;
 };
 
 /* An IPv4 or IPv6 address with the prefix length that was written (32 or 128 when none was). */
@@ -58,22 +63,22 @@ struct container_config {
 	char *path; /* Path=: a NixOS system or profile, NULL for none */
 	bool auto_start;
 	bool ephemeral;
-	bool boot; /* default yes; no: parameters are a command, run as PID 1, */
-	bool process_two; /* or, with ProcessTwo=yes, as PID 2 under narthex-init */
+	bool boot;	   /* default yes; no: parameters are a command, run as PID 1, */
+	bool process_two;  /* or, with ProcessTwo=yes, as PID 2 under narthex-init */
 	char **parameters; /* Parameters=: arguments of the init, or the command; NULL-terminated */
 	char **environment; /* K=V, NULL-terminated */
-	char *hostname; /* NULL: the name */
-	char *machine_id; /* 32 hex digits; NULL: derived */
+	char *hostname;	    /* NULL: the name */
+	char *machine_id;   /* 32 hex digits; NULL: derived */
 	char *working_directory;
 	uint64_t capability_keep; /* Capability=: bits added to the default bounding set */
 	uint64_t capability_drop; /* DropCapability= */
 	enum private_users private_users;
 	uint32_t uid_base, uid_count; /* for PRIVATE_USERS_FIXED; count defaults to 65536 */
-	enum tristate notify_ready; /* AUTO: yes for an init that is systemd */
-	int kill_signal; /* 0: by init */
+	enum tristate notify_ready;   /* AUTO: yes for an init that is systemd */
+	int kill_signal;	      /* 0: by init */
 
 	/* [Files] */
-	char *root; /* default CONTAINERS_DIR/NAME */
+	char *root;  /* default CONTAINERS_DIR/NAME */
 	char *store; /* NULL: none; default /nix/store where there is one; Store=no for none */
 	bool per_container_nix;
 	struct config_bind *binds;
@@ -83,18 +88,26 @@ struct container_config {
 
 	/* [Network] */
 	bool private_network; /* Private=, or implied by any key below */
-	bool veth; /* VirtualEthernet=, or implied by an address */
+	bool veth;	      /* VirtualEthernet=, or implied by an address */
 	struct config_address host_address, local_address, host_address6, local_address6;
-	uint8_t mac_address[6]; /* MACAddress=, of the guest's end; all zero: derived from the name */
+	uint8_t mac_address[6]; /* MACAddress=, of the guest's end; all zero: derived from the name
+				 */
 
 	/* text of the sections that go into the unit, "" when empty */
 	char *unit_text[UNIT_SECTION_MAX_];
+
+	/* what was written, AUTO for nothing: boot, private_network and veth follow from these */
+	enum tristate boot_written, private_written, veth_written;
 };
 
 /*
- * Reads a container's configuration. file NULL: CONFIG_DIR/NAME.conf and its drop-ins (no file at
- * all is -ENOENT). Every error is logged as "FILE:LINE: what is wrong and what to do", all of them,
- * not only the first. 0, or -errno with nothing in *ret (-EINVAL: the text is wrong).
+ * Reads a container's configuration, CONFIG_DIR/NAME.conf or file, and the drop-ins in the
+ * directory beside it with ".d" at its end (no file at all is -ENOENT). Every error is logged as
+ * "FILE:LINE: what is wrong and what to do", all of them, not only the first; the caller needs no
+ * message of its own. Files that somebody else than root or the caller could have written are
+ * refused (-EPERM), those inside a container's tree too: a guest's root owns files there that look
+ * like the host's root's. 0, or -errno with nothing in *ret (-EINVAL: the text is wrong). Includes
+ * config_check().
  */
 int config_load(const char *name, const char *file, struct container_config *ret);
 

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+
+/* Which keys there are, and how one of them is set. */
+
+#include "cleanup.h"
+#include "config-value.h"
+#include "escape.h"
+#include "log.h"
+#include "nearest.h"
+
+#include <string.h>
+
+/* clang-format off */
+#define KEY(section, key, parse, member) \
+	{ section, key, parse, offsetof(struct container_config, member) }
+#define WHOLE(section, key, parse) { section, key, parse, 0 } /* sets more than one member */
+#define LATER(section, key) { section, key, NULL, 0 }
+
+const struct config_key config_keys[] = {
+	KEY("Exec", "Path", config_parse_path, path),
+	KEY("Exec", "AutoStart", config_parse_bool, auto_start),
+	KEY("Exec", "Ephemeral", config_parse_bool, ephemeral),
+	WHOLE("Exec", "Boot", config_parse_boot),
+	KEY("Exec", "ProcessTwo", config_parse_bool, process_two),
+	KEY("Exec", "Parameters", config_parse_parameters, parameters),
+	KEY("Exec", "Environment", config_parse_environment, environment),
+	KEY("Exec", "Hostname", config_parse_hostname, hostname),
+	KEY("Exec", "MachineID", config_parse_machine_id, machine_id),
+	KEY("Exec", "WorkingDirectory", config_parse_path, working_directory),
+	KEY("Exec", "Capability", config_parse_capabilities, capability_keep),
+	KEY("Exec", "DropCapability", config_parse_capabilities, capability_drop),
+	WHOLE("Exec", "PrivateUsers", config_parse_private_users),
+	KEY("Exec", "NotifyReady", config_parse_tristate, notify_ready),
+	KEY("Exec", "KillSignal", config_parse_signal, kill_signal),
+
+	KEY("Files", "Root", config_parse_root, root),
+	KEY("Files", "Store", config_parse_store, store),
+	KEY("Files", "PerContainerNix", config_parse_bool, per_container_nix),
+	WHOLE("Files", "Bind", config_parse_bind),
+	WHOLE("Files", "BindReadOnly", config_parse_bind_read_only),
+	WHOLE("Files", "TemporaryFileSystem", config_parse_tmpfs),
+
+	WHOLE("Network", "Private", config_parse_private),
+	WHOLE("Network", "VirtualEthernet", config_parse_veth),
+	KEY("Network", "HostAddress", config_parse_address4, host_address),
+	KEY("Network", "LocalAddress", config_parse_address4, local_address),
+	KEY("Network", "HostAddress6", config_parse_address6, host_address6),
+	KEY("Network", "LocalAddress6", config_parse_address6, local_address6),
+	KEY("Network", "MACAddress", config_parse_mac, mac_address),
+
+	/* systemd.nspawn(5) of systemd 252, and what design has for later */
+	LATER("Exec", "User"),
+	LATER("Exec", "PivotRoot"),
+	LATER("Exec", "AmbientCapability"),
+	LATER("Exec", "NoNewPrivileges"),
+	LATER("Exec", "Personality"),
+	LATER("Exec", "SystemCallFilter"),
+	LATER("Exec", "LimitCPU"),
+	LATER("Exec", "LimitFSIZE"),
+	LATER("Exec", "LimitDATA"),
+	LATER("Exec", "LimitSTACK"),
+	LATER("Exec", "LimitCORE"),
+	LATER("Exec", "LimitRSS"),
+	LATER("Exec", "LimitNOFILE"),
+	LATER("Exec", "LimitAS"),
+	LATER("Exec", "LimitNPROC"),
+	LATER("Exec", "LimitMEMLOCK"),
+	LATER("Exec", "LimitLOCKS"),
+	LATER("Exec", "LimitSIGPENDING"),
+	LATER("Exec", "LimitMSGQUEUE"),
+	LATER("Exec", "LimitNICE"),
+	LATER("Exec", "LimitRTPRIO"),
+	LATER("Exec", "LimitRTTIME"),
+	LATER("Exec", "OOMScoreAdjust"),
+	LATER("Exec", "CPUAffinity"),
+	LATER("Exec", "ResolvConf"),
+	LATER("Exec", "Timezone"),
+	LATER("Exec", "LinkJournal"),
+	LATER("Exec", "SuppressSync"),
+	LATER("Files", "ReadOnly"),
+	LATER("Files", "Volatile"),
+	LATER("Files", "BindUser"),
+	LATER("Files", "Inaccessible"),
+	LATER("Files", "Overlay"),
+	LATER("Files", "OverlayReadOnly"),
+	LATER("Files", "PrivateUsersChown"),
+	LATER("Files", "PrivateUsersOwnership"),
+	LATER("Network", "VirtualEthernetExtra"),
+	LATER("Network", "Interface"),
+	LATER("Network", "MACVLAN"),
+	LATER("Network", "IPVLAN"),
+	LATER("Network", "Bridge"),
+	LATER("Network", "Zone"),
+	LATER("Network", "Port"),
+	LATER("Network", "NamespacePath"),
+	{},
+};
+/* clang-format on */
+
+bool config_section_is_known(const char *section)
+{
+	for (const struct config_key *k = config_keys; k->section; k++)
+		if (strcmp(k->section, section) == 0)
+			return true;
+	return false;
+}
+
+void config_log_unknown_section(const char *where, const char *section)
+{
+	static const char *const sections[] = { "Exec", "Files", "Network", "Unit", "Service",
+		"Install" };
+	struct nearest nearest = { .given = section };
+	char shown[96];
+
+	escape_text(shown, sizeof(shown), section, strlen(section));
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		nearest_offer(&nearest, sections[i]);
+	if (nearest.best)
+		log_error(
+			"%s: unknown section [%s]; did you mean [%s]?", where, shown, nearest.best);
+	else
+		log_error("%s: unknown section [%s]: there are Exec, Files, Network, Unit, Service "
+			  "and "
+			  "Install",
+			where, shown);
+}
+
+static int log_unknown_key(const char *where, const char *section, const char *key)
+{
+	struct nearest nearest = { .given = key };
+	const char *elsewhere = NULL;
+	char shown[96];
+
+	if (!config_section_is_known(section)) {
+		config_log_unknown_section(where, section);
+		return -EINVAL;
+	}
+	escape_text(shown, sizeof(shown), key, strlen(key));
+	for (const struct config_key *k = config_keys; k->section; k++) {
+		if (strcmp(k->section, section) == 0) {
+			if (k->parse)
+				nearest_offer(&nearest, k->key);
+		} else if (strcmp(k->key, key) == 0) {
+			elsewhere = k->section;
+		}
+	}
+	if (elsewhere)
+		log_error("%s: %s= does not belong into [%s] but into [%s]", where, shown, section,
+			elsewhere);
+	else if (nearest.best)
+		log_error("%s: unknown key %s= in [%s]; did you mean %s=?", where, shown, section,
+			nearest.best);
+	else
+		log_error(
+			"%s: unknown key %s= in [%s]: see narthex.conf(5)", where, shown, section);
+	return -EINVAL;
+}
+
+/* What follows from other keys unless it was written itself. */
+static void follow_implications(struct container_config *config)
+{
+	static const uint8_t no_mac[sizeof(config->mac_address)];
+	bool addressed = config->host_address.family || config->local_address.family ||
+			 config->host_address6.family || config->local_address6.family ||
+			 memcmp(config->mac_address, no_mac, sizeof(no_mac)) != 0;
+
+	config->boot = config->boot_written == AUTO ? !config->process_two : config->boot_written;
+	config->veth = config->veth_written == AUTO ? addressed : config->veth_written;
+	config->private_network =
+		config->private_written == AUTO ? config->veth : config->private_written;
+}
+
+static int set_known_key(struct container_config *config, const struct config_key *key,
+	const char *where, const char *text)
+{
+	struct config_value value = {
+		.config = config,
+		.field = (char *)config + key->offset,
+		.text = text,
+	};
+	char shown[200], why[600];
+	int r;
+
+	if (!key->parse) {
+		log_error("%s: %s= in [%s] is not supported by this version", where, key->key,
+			key->section);
+		return -EINVAL;
+	}
+	r = key->parse(&value);
+	if (r == -EINVAL) {
+		escape_text(shown, sizeof(shown), text, strlen(text));
+		escape_text(why, sizeof(why), value.why, strlen(value.why));
+		log_error("%s: %s=%s: %s", where, key->key, shown, why);
+	} else if (r < 0) {
+		return log_errno(r, "%s: %s=", where, key->key);
+	}
+	follow_implications(config);
+	return r;
+}
+
+int config_set(struct container_config *config, const char *where, const char *section,
+	const char *key, const char *value)
+{
+	for (const struct config_key *k = config_keys; k->section; k++)
+		if (strcmp(k->key, key) == 0 && strcmp(k->section, section) == 0)
+			return set_known_key(config, k, where, value);
+	return log_unknown_key(where, section, key);
+}
