@@ -33,18 +33,18 @@ unit-tests: $(UNIT_TESTS)
 unit: all unit-tests
 	$(Q)B='$(B)' tests/run unit $(T)
 
-e2e: all
+e2e: all $(B)/tests/knock
 	$(Q)B='$(B)' tests/run e2e $(T)
 
 check:
 	$(Q)tools/install-deps build test
-	$(Q)$(MAKE) all unit-tests
+	$(Q)$(MAKE) all unit-tests $(B)/tests/knock
 	$(Q)B='$(B)' tests/run
 
 # the same suite against agent and launcher with sanitizers
 check-san:
 	$(Q)tools/install-deps build test
-	$(Q)$(MAKE) B=$(B)-san SAN=address,undefined all unit-tests
+	$(Q)$(MAKE) B=$(B)-san SAN=address,undefined all unit-tests $(B)-san/tests/knock
 	$(Q)B='$(B)-san' SAN=address,undefined tests/run
 
 demo:
@@ -54,6 +54,13 @@ bench:
 	$(Q)tools/install-deps build test bench
 	$(Q)$(MAKE) all $(B)/bench/pair
 	$(Q)B='$(B)' bench/run
+
+# the tests' own client
+$(B)/tests/knock: $(B)/obj/tests/e2e/knock.o $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(link)
+$(B)/obj/tests/e2e/knock.o: $(FLAGS_STAMP)
 
 $(B)/bench/%: bench/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)

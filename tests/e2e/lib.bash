@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What the end-to-end tests share. They run in the test host, as root, with the checkout at /src.
+
+bats_require_minimum_version 1.5.0
+
+containers=/var/lib/containers
+conf_dir=/etc/narthex
+flavour=${NARTHEX_FLAVOUR:-userns}
+san=${SAN:-}
+# a sanitizer build is this much slower
+slow=$([ -n "$san" ] && echo 4 || echo 1)
+
+# --- waiting -----------------------------------------------------------------------------------
+
+# Waits until CMD succeeds; fails with a message after SECONDS. Never sleeps blindly.
+poll() { # SECONDS CMD…
+  local deadline=$((SECONDS + $1 * slow)) what
+  shift
+  what=$*
+  until "$@" >/dev/null 2>&1; do
+    if [ "$SECONDS" -ge "$deadline" ]; then
+      echo "still not so: $what" >&2
+      return 1
+    fi
+    read -rt 0.05 <> <(:) || true
+  done
+}
+
+not() {
+  ! "$@"
+}
+
+# --- guests ------------------------------------------------------------------------------------
+
+# A copy of a guest's tree. /usr is shared by hard links: no guest writes there.
+guest_tree() { # NAME [TREE [DIR]]
+  local from=$containers/.templates/${2:-debian} to=${3:-$containers/$1} d
+  mkdir "$to"
+  chmod --reference="$from" "$to"
+  for d in "$from"/*; do
+    case $d in
+    */usr) cp -al "$d" "$to/" ;;
+    *) cp -a "$d" "$to/" ;;
+    esac
+  done
+}
+
+# /etc/narthex/NAME.conf from stdin, with what the flavour needs in a drop-in.
+guest_conf() { # NAME
+  mkdir -p "$conf_dir/$1.conf.d"
+  cat >"$conf_dir/$1.conf"
+  rm -f "$conf_dir/$1.conf.d/flavour.conf"
+  if [ "$flavour" = nouserns ]; then
+    printf '[Exec]\nPrivateUsers=no\n' >"$conf_dir/$1.conf.d/flavour.conf"
+  fi
+  systemctl daemon-reload
+}
+
+guest_start() { # NAME
+  timeout $((60 * slow)) systemctl start "container-$1" || {
+    guest_explain "$1"
+    return 1
+  }
+}
+
+guest_stop() { # NAME
+  timeout $((60 * slow)) systemctl stop "container-$1"
+}
+
+# Tree, configuration from stdin (may be empty), started.
+guest_up() { # NAME [TREE]
+  guest_tree "$@"
+  guest_conf "$1"
+  guest_start "$1"
+}
+
+guest_explain() { # NAME
+  systemctl status --no-pager --lines=0 "container-$1" >&2 || true
+  journalctl --no-pager -o cat -n 40 -u "container-$1" >&2 || true
+}
+
+guest_remove() { # NAME…
+  local name
+  for name; do
+    systemctl stop "container-$name" 2>/dev/null || true
+    rm -rf "$conf_dir/$name.conf" "$conf_dir/$name.conf.d"
+    systemctl reset-failed "container-$name" 2>/dev/null || true
+    rm -rf --one-file-system "${containers:?}/$name"
+  done
+  systemctl daemon-reload
+}
+
+# Ends what a file left, so that one failed test doesn't drag the next file down.
+guests_remove_all() {
+  local c names=()
+  for c in "$conf_dir"/*.conf; do
+    [ -e "$c" ] && names+=("$(basename "$c" .conf)")
+  done
+  [ ${#names[@]} = 0 ] || guest_remove "${names[@]}"
+}
+
+# The guest's PID 1 as the host knows it: the oldest process of the launcher's payload.
+guest_leader() { # NAME
+  local cgroup pid
+  cgroup=$(systemctl show -P ControlGroup "container-$1")
+  for pid in $(find "/sys/fs/cgroup$cgroup" -name cgroup.procs -exec cat {} + | sort -n); do
+    if grep -qsE '^NSpid:[[:space:]]+[0-9]+[[:space:]]1$' "/proc/$pid/status"; then
+      echo "$pid"
+      return 0
+    fi
+  done
+  return 1
+}
+
+launcher_pid() { # NAME
+  systemctl show -P MainPID "container-$1"
+}
+
+# The pids of a guest's agent, as the host knows them.
+agent_pids() { # NAME
+  local cgroup
+  cgroup=$(systemctl show -P ControlGroup "container-$1")
+  find "/sys/fs/cgroup$cgroup" -path '*/narthex-agent.service*' -name cgroup.procs -exec cat {} +
+}
+
+# --- doors -------------------------------------------------------------------------------------
+
+door() { # NAME DOOR
+  echo "$containers/$1/var/lib/$2.socket"
+}
+
+# Runs a script (argument or stdin) in the guest's root shell; stdout is the session's output, byte for byte.
+inside() { # NAME [SCRIPT]
+  if [ $# -gt 1 ]; then
+    printf '%s\n' "$2"
+  else
+    cat
+  fi | timeout $((90 * slow)) socat -t $((80 * slow)) - "unix:$(door "$1" root-shell)"
+}
+
+# Runs an expect script in which $door, $user … are set by NAME=VALUE arguments before it.
+converse() { # [NAME=VALUE…] SCRIPT
+  local prologue='
+    set timeout '$((30 * slow))'
+    log_user 1
+    proc need {pattern} {
+      expect {
+        -re $pattern {}
+        timeout { puts "\ntimeout, waited for: $pattern"; exit 98 }
+        eof { puts "\nend of file, waited for: $pattern"; exit 99 }
+      }
+    }
+    proc need_eof {} {
+      expect {
+        eof {}
+        timeout { puts "\ntimeout, waited for the end"; exit 97 }
+      }
+    }
+    proc knock {path} {
+      global spawn_id
+      spawn -noecho socat unix:$path -,echo=0,raw
+    }
+'
+  while [ $# -gt 1 ]; do
+    prologue+="set ${1%%=*} {${1#*=}}"$'\n'
+    shift
+  done
+  timeout $((120 * slow)) expect -c "$prologue$1"
+}
+
+# --- what must not grow or stay ----------------------------------------------------------------
+
+# Everything a container can leave on the host: interfaces, mounts, cgroups, /run/narthex, processes.
+traces() { # NAME
+  local t
+  ip -br link | grep -E "^c-" || true
+  grep -E "narthex|containers/" /proc/mounts | grep -v ' /var/lib/containers ' || true
+  find /sys/fs/cgroup -type d -name "*container-$1*" || true
+  [ ! -e "/run/narthex/$1" ] || find "/run/narthex/$1" || true
+  find /run/narthex/.uid-ranges -type f 2>/dev/null | while read -r t; do
+    # a lock file that nobody holds is no claim
+    flock -n "$t" true || echo "range $t is held"
+  done
+  pgrep -af narthex-launch || true
+}
+
+none_left() { # NAME
+  local t
+  t=$(traces "$1")
+  [ -z "$t" ] || {
+    echo "left behind:" >&2
+    echo "$t" >&2
+    return 1
+  }
+}
+
+fail() {
+  echo "$*" >&2
+  return 1
+}
+
+# Compares, and shows both sides when they differ.
+equal() { # GOT WANTED
+  [ "$1" = "$2" ] || {
+    printf 'got:    %q\nwanted: %q\n' "$1" "$2" >&2
+    return 1
+  }
+}
+
+matches() { # TEXT REGEX
+  [[ $1 =~ $2 ]] || {
+    printf 'got:    %s\nwanted: /%s/\n' "$1" "$2" >&2
+    return 1
+  }
+}

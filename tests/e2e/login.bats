@@ -1,0 +1,234 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The two terminal doors, with the guest's own getty and login behind them.
+
+load lib
+
+setup_file() {
+  guest_up login </dev/null
+  guest_up nodbus nodbus </dev/null
+  guest_up trixie trixie </dev/null
+}
+
+teardown_file() {
+  guests_remove_all
+}
+
+dialogue='
+  knock $door
+  need "login: $"
+  send "$user\r"
+  need "Password: "
+  send "$password\r"
+  need "\\$ $|# $"
+  send "PS1=; echo term=\$TERM tty=\$(tty) size=\$(stty size) user=\$(id -un)\r"
+  need "term=\[a-z0-9-\]+ tty=/dev/pts/\[0-9\]+ size=\[0-9\]+ \[0-9\]+ user=\[a-z\]+"
+'
+
+@test "the example as printed: socat gives a login prompt, password and session" {
+  run converse "door=$(door login login)" user=alice password=alicepw "$dialogue"'
+    send "who | cut -d\" \" -f1; exit\r"
+    need "alice"
+    need_eof
+  '
+  equal "$status" 0
+  matches "$output" 'Debian GNU/Linux 12'
+  matches "$output" 'login login: '
+  matches "$output" 'term=linux tty=/dev/pts/[0-9]+ size=24 80 user=alice'
+  # the password is never shown
+  [[ $output != *alicepw* ]]
+}
+
+@test "root may log in, too" {
+  run converse "door=$(door login login)" user=root password=rootpw "$dialogue"'
+    send "exit\r"
+    need_eof
+  '
+  equal "$status" 0
+  matches "$output" 'user=root'
+}
+
+@test "a wrong password is refused, and asked again" {
+  run converse "door=$(door login login)" '
+    knock $door
+    need "login: $"
+    send "alice\r"
+    need "Password: "
+    send "wrong\r"
+    need "Login incorrect"
+    need "login: "
+    send "alice\r"
+    need "Password: "
+    send "alicepw\r"
+    need "\\$ $"
+    send "exit\r"
+    need_eof
+  '
+  equal "$status" 0
+}
+
+@test "while inside there is a session and a utmp record; afterwards there is none" {
+  run converse "door=$(door login login)" user=alice password=alicepw "$dialogue"'
+    send "loginctl --no-legend list-sessions\r"
+    need "alice"
+    send "who\r"
+    need "alice +pts/"
+    send "exit\r"
+    need_eof
+  '
+  equal "$status" 0
+  equal "$(inside login who)" ''
+  poll 10 no_login_session
+}
+
+no_login_session() {
+  [[ $(inside login 'loginctl --no-legend list-sessions') != *alice* ]]
+}
+
+@test "a guest without dbus has its login, too" {
+  run converse "door=$(door nodbus login)" user=alice password=alicepw "$dialogue"'
+    send "exit\r"
+    need_eof
+  '
+  equal "$status" 0
+  matches "$output" 'user=alice'
+}
+
+@test "util-linux's login works as Debian 12's does" {
+  run converse "door=$(door trixie login)" user=alice password=alicepw "$dialogue"'
+    send "exit\r"
+    need_eof
+  '
+  equal "$status" 0
+  matches "$output" 'Debian GNU/Linux 13'
+  matches "$output" 'size=24 80 user=alice'
+}
+
+@test "root-login: root's login shell on a terminal, no password" {
+  run converse "door=$(door login root-login)" '
+    knock $door
+    need "# $"
+    send "PS1=; shopt -q login_shell && echo login=yes; echo term=\$TERM size=\$(stty size) tty=\$(tty) \$USER \$PWD\r"
+    need "login=yes\r"
+    need "term=linux size=24 80 tty=/dev/pts/\[0-9\]+ root /root\r"
+    send "exit\r"
+    need_eof
+  '
+  equal "$status" 0
+}
+
+@test "the prompt comes without the second that agetty waits" {
+  local out
+  # the first knock starts the agent
+  inside login true
+  out=$(converse "door=$(door login login)" '
+    set start [clock milliseconds]
+    knock $door
+    need "login: $"
+    puts "\nprompt after [expr {[clock milliseconds] - $start}] ms"
+  ')
+  [[ $out =~ prompt\ after\ ([0-9]+)\ ms ]]
+  echo "$out"
+  [ "${BASH_REMATCH[1]}" -lt $((800 * slow)) ]
+}
+
+@test "control-C reaches the program, control-D ends the shell" {
+  run converse "door=$(door login root-login)" '
+    knock $door
+    need "# $"
+    send "PS1=; trap \"echo got int\" INT; cat; echo after cat\r"
+    need "cat\r\n"
+    send "text\r"
+    need "text\r\ntext\r"
+    send "\x03"
+    need "got int|after cat"
+    send "\r\x04"
+    need_eof
+  '
+  equal "$status" 0
+}
+
+@test "terminal in half-close: commands from a pipe run, and the session ends by itself" {
+  run timeout 60 bash -c "printf 'PS1=\\necho mark \$((40+2))\\n' | socat -t 50 - unix:$(door login root-login)"
+  equal "$status" 0
+  matches "$output" 'mark 42'
+}
+
+@test "1 GiB through a terminal to a slow reader: bounded memory, no byte lost" {
+  local out=$BATS_TEST_TMPDIR/out go=$BATS_TEST_TMPDIR/go pid size=$((1073741824 / (slow * slow)))
+  mkfifo "$go"
+  # what the terminal shows before the marker (prompt, echo) is not counted: the sum must be at least the bytes
+  timeout 170 /build/tests/knock deaf "$(door login root-login)" 500000 \
+    "stty raw -echo; PS1=; head -c $size /dev/zero; exit" <"$go" >"$out" 3>&- &
+  pid=$!
+  exec {hold}>"$go"
+  poll 20 grep -q deaf "$out"
+  memory_bounded
+  echo go >&"$hold"
+  exec {hold}>&-
+  wait "$pid"
+  echo "sum $(tail -n 1 "$out")"
+  [ "$(tail -n 1 "$out")" -ge "$size" ]
+  [ "$(tail -n 1 "$out")" -lt $((size + 4096)) ]
+  memory_bounded
+}
+
+memory_bounded() {
+  local pid
+  for pid in $(agent_pids login); do
+    [ -n "$san" ] || [ "$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")" -lt 16384 ]
+  done
+}
+
+@test "64 MiB out of a raw terminal arrive unchanged" {
+  local there
+  inside login 'head -c 67108864 /dev/urandom >/root/random'
+  there=$(inside login 'sha256sum </root/random')
+  equal "$( (echo 'stty raw -echo; PS1=; clear=; printf "\nSTART\n"; cat /root/random; printf END; exit') |
+    timeout 160 socat -t 150 - "unix:$(door login root-login)" |
+    sed '1,/^START$/d' | head -c 67108864 | sha256sum)" "$there"
+}
+
+@test "a background job that holds the terminal does not hold the session" {
+  run converse "door=$(door login root-login)" '
+    knock $door
+    need "# $"
+    send "PS1=; nohup tail -f /dev/null & \r"
+    need "nohup: "
+    send "exit\r"
+    need_eof
+  '
+  equal "$status" 0
+}
+
+@test "a client that goes away hangs its session up" {
+  local marker=/root/hup-$RANDOM
+  run converse "door=$(door login root-login)" "marker=$marker" '
+    knock $door
+    need "# $"
+    send "PS1=; trap \"touch $marker; exit\" HUP; echo ready\r"
+    need "ready\r\n.*"
+    exec kill -KILL [exp_pid]
+  '
+  poll 20 test -e "$containers/login$marker"
+}
+
+@test "50 logins at once" {
+  local i pids=() pid failed=0
+  for ((i = 0; i < 50; i++)); do
+    converse "door=$(door login login)" user=alice password=alicepw "set timeout 120"$'\n'"$dialogue"'
+      send "exit\r"
+      need_eof
+    ' >"$BATS_TEST_TMPDIR/$i" 2>&1 3>&- &
+    pids+=($!)
+  done
+  for pid in "${pids[@]}"; do
+    wait "$pid" || failed=$((failed + 1))
+  done
+  if [ "$failed" != 0 ]; then
+    cat -v "$BATS_TEST_TMPDIR"/? "$BATS_TEST_TMPDIR"/?? | tail -n 60
+  fi
+  equal "$failed" 0
+  equal "$(grep -l user=alice "$BATS_TEST_TMPDIR"/? "$BATS_TEST_TMPDIR"/?? | wc -l)" 50
+  poll 20 equal "$(inside login 'ls /dev/pts | grep -vc ptmx')" 0
+}
