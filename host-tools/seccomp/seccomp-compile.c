@@ -2,17 +2,18 @@
 
 /*
  * Build-time program: writes the C header with the policy of seccomp-table.c as BPF, one array for
- * each combination of switches, on stdout.
+ * each combination of switches, on stdout. libseccomp knows the numbers of the calls; the code is
+ * made here:
+ * - The kernel checks, translates and compiles a filter at every start of a container. System calls
+ *   of one verdict are mostly neighbours, so a binary tree over ranges of numbers has a fifth of
+ * the instructions of libseccomp's tree over single calls, and loads in a quarter of its time.
+ * - libseccomp compares 64 bits of an argument where the kernel looks at 32, and can't say "allowed
+ *   unless the argument is one of these".
  *
- * A filter has two parts. The rules by argument come first, as instructions made here: libseccomp
- * can't say "allowed unless the argument is one of these", and compares 64 bits where the kernel
- * looks at 32. They return an errno or fall through. The rules by number follow, as libseccomp
- * exports them, in a binary tree. Jumps in BPF are relative, so the parts are simply joined.
- *
- * Since 5.11 the kernel runs the filter at load time for each number and keeps a bitmap of the
- * calls that are allowed whatever their arguments; for those no BPF runs at all. That only works
- * when a filter looks at nothing but the number on their way, so each argument rule tests the
- * number first.
+ * Layout of a filter: the architecture; the tree, whose leaves are jumps to an exit; the exits. An
+ * exit returns a verdict, or looks at arguments first. All calls without argument rules are decided
+ * by their number alone, and for the allowed among them the kernel (since 5.11) keeps a bitmap and
+ * runs no BPF at all.
  */
 #include "seccomp-table.h"
 
@@ -42,11 +43,36 @@
 #define LOW_WORD 4
 #endif
 
-#define PROLOGUE_MAX 256
+#define N_NUMBERS (SECCOMP_REVIEWED_UP_TO + 1)
 #define N_VARIANTS (1U << SWITCH_MAX_)
+#define PROGRAM_MAX 1024
+#define EXITS_MAX 16
 
-struct program {
-	struct sock_filter code[PROLOGUE_MAX];
+/* Where a call's number leads: a verdict, or the argument rules of one call. */
+struct exit_point {
+	int error;	     /* 0: allowed */
+	const char *syscall; /* whose argument rules come first, or NULL */
+	unsigned int position;
+};
+
+/* Calls from start up to the next range's lead to the same exit. */
+struct range {
+	unsigned int start;
+	unsigned int exit;
+};
+
+/* A jump whose target is known only when all is laid out: an instruction, or ~exit. */
+struct branch {
+	int below, above;
+};
+
+struct filter {
+	struct exit_point exits[EXITS_MAX];
+	unsigned int n_exits;
+	struct range ranges[N_NUMBERS + 1];
+	unsigned int n_ranges;
+	struct sock_filter code[PROGRAM_MAX];
+	struct branch branches[PROGRAM_MAX];
 	unsigned int len;
 };
 
@@ -56,181 +82,38 @@ static _Noreturn void die(const char *what, const char *which)
 	exit(EXIT_FAILURE);
 }
 
-static void emit(struct program *p, unsigned int code, unsigned int jt, unsigned int jf, uint32_t k)
-{
-	if (p->len == PROLOGUE_MAX || jt > UINT8_MAX || jf > UINT8_MAX)
-		die("too many argument rules", "raise PROLOGUE_MAX, use long jumps");
-	p->code[p->len++] = (struct sock_filter){
-		.code = (uint16_t)code,
-		.jt = (uint8_t)jt,
-		.jf = (uint8_t)jf,
-		.k = k,
-	};
-}
+/* --- the table -------------------------------------------------------------------------------- */
 
-static void emit_load(struct program *p, size_t offset)
-{
-	emit(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)offset);
-}
-
-static void emit_jump_equal(struct program *p, uint32_t value, unsigned int jt, unsigned int jf)
-{
-	emit(p, BPF_JMP | BPF_JEQ | BPF_K, jt, jf, value);
-}
-
-static void emit_load_argument(struct program *p, unsigned int argument)
-{
-	emit_load(p, offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + LOW_WORD);
-}
-
-/*
- * A call's number here. -1: this architecture doesn't have it (or, for the newest, this libseccomp
- * doesn't know it and seccomp_numbers doesn't either: *ret_known is then false).
- */
-static int resolve(const char *name, bool *ret_known)
+/* A call's number; -1: this architecture doesn't have it; -2: nobody knows it. */
+static int resolve(const char *name)
 {
 	int number = seccomp_syscall_resolve_name(name);
 
-	*ret_known = true;
 	if (number >= 0)
 		return number;
 	for (const struct seccomp_number *n = seccomp_numbers; n->name; n++)
 		if (strcmp(n->name, name) == 0)
 			return n->number;
-	*ret_known = number != __NR_SCMP_ERROR;
-	return -1;
-}
-
-static void emit_argument_rule(struct program *p, const struct seccomp_argument_rule *rule)
-{
-	unsigned int n = rule->n_values;
-	/* what follows the test of the number, and of the condition */
-	unsigned int body = 1 + (rule->mask ? 1 : 0) + n + (rule->deny_others ? 1 : 2);
-	bool known;
-	int number = resolve(rule->syscall, &known);
-
-	if (number < 0)
-		die("argument rule for an unknown call", rule->syscall);
-	emit_load(p, offsetof(struct seccomp_data, nr));
-	emit_jump_equal(p, (uint32_t)number, 0, body + (rule->conditional ? 2 : 0));
-	if (rule->conditional) {
-		emit_load_argument(p, rule->condition_argument);
-		emit_jump_equal(p, rule->condition_value, 0, body);
-	}
-	emit_load_argument(p, rule->argument);
-	if (rule->mask)
-		emit(p, BPF_ALU | BPF_AND | BPF_K, 0, 0, rule->mask);
-	/* a match jumps over the remaining tests and the one instruction after them */
-	for (unsigned int i = 0; i < n; i++)
-		emit_jump_equal(p, rule->values[i], n - i, 0);
-	if (!rule->deny_others)
-		emit(p, BPF_JMP | BPF_JA, 0, 0, 1);
-	emit(p, BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | (uint32_t)rule->error);
-}
-
-static void emit_prologue(struct program *p)
-{
-	/* the numbers are those of the native architecture; others are libseccomp's part to refuse
-	 */
-	emit_load(p, offsetof(struct seccomp_data, arch));
-	emit_jump_equal(p, NATIVE_ARCH, 1, 0);
-	unsigned int jump = p->len;
-
-	emit(p, BPF_JMP | BPF_JA, 0, 0, 0);
-	for (const struct seccomp_argument_rule *r = seccomp_argument_rules; r->syscall; r++)
-		emit_argument_rule(p, r);
-	p->code[jump].k = p->len - jump - 1;
-}
-
-static void add_group(scmp_filter_ctx ctx, const struct seccomp_group *group, unsigned int variant)
-{
-	bool open = group->error == 0;
-
-	if (!open && group->opened_by >= 0)
-		open = variant >> group->opened_by & 1;
-	if (!open && group->error == ENOSYS)
-		return; /* the default */
-	for (const char *const *call = group->syscalls; *call; call++) {
-		bool known;
-		int number = resolve(*call, &known);
-		int r;
-
-		if (number < 0)
-			continue;
-		r = seccomp_rule_add(ctx,
-			open ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((unsigned)group->error), number, 0);
-		if (r < 0)
-			die(*call, strerror(-r));
-	}
-}
-
-/* Rules by number, as a file of struct sock_filter. */
-static FILE *compile(unsigned int variant)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-	FILE *file = tmpfile();
-	int r;
-
-	if (!ctx || !file)
-		die("cannot start", strerror(errno));
-	/* int 0x80, x32: ENOSYS as well. libseccomp would kill, and a killed PID 1 is the whole
-	 * guest */
-	r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
-	if (r == 0)
-		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (r < 0)
-		die("cannot set an attribute", strerror(-r));
-	for (const struct seccomp_group *g = seccomp_groups; g->name; g++)
-		add_group(ctx, g, variant);
-	r = seccomp_export_bpf(ctx, fileno(file));
-	if (r < 0)
-		die("cannot export", strerror(-r));
-	seccomp_release(ctx);
-	rewind(file);
-	return file;
-}
-
-static void print_instruction(const struct sock_filter *i)
-{
-	printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", i->code, i->jt, i->jf, i->k);
-}
-
-static void print_variant(const struct program *prologue, unsigned int variant)
-{
-	FILE *file = compile(variant);
-	struct sock_filter instruction;
-	unsigned int len = prologue->len;
-
-	printf("static const struct sock_filter seccomp_filter_%u[] = {\n", variant);
-	for (unsigned int i = 0; i < prologue->len; i++)
-		print_instruction(&prologue->code[i]);
-	for (; fread(&instruction, sizeof(instruction), 1, file) == 1; len++)
-		print_instruction(&instruction);
-	printf("};\n\n");
-	fclose(file);
-	if (len == prologue->len || len > BPF_MAXINSNS)
-		die("libseccomp's filter", "empty, or too long for the kernel");
+	return number == __NR_SCMP_ERROR ? -2 : -1;
 }
 
 /* Every name is known and in one group only; every call up to the reviewed number is in one. */
 static void check_table(void)
 {
-	static unsigned char seen[SECCOMP_REVIEWED_UP_TO + 1];
+	static unsigned char seen[N_NUMBERS];
 
 	for (const struct seccomp_group *g = seccomp_groups; g->name; g++)
 		for (const char *const *call = g->syscalls; *call; call++) {
-			bool known;
-			int number = resolve(*call, &known);
+			int number = resolve(*call);
 
-			if (!known && strcmp(*call, "uprobe") != 0 &&
-				strcmp(*call, "uretprobe") != 0)
+			if (number == -2)
 				die("no such system call", *call);
-			if (number < 0)
+			if (number == -1)
 				continue;
-			if (number > SECCOMP_REVIEWED_UP_TO || seen[number]++)
+			if (number >= N_NUMBERS || seen[number]++)
 				die("in two groups, or past the reviewed number", *call);
 		}
-	for (int number = 0; number <= SECCOMP_REVIEWED_UP_TO; number++) {
+	for (int number = 0; number < N_NUMBERS; number++) {
 		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, number);
 
 		if (name && !seen[number])
@@ -239,26 +122,213 @@ static void check_table(void)
 	}
 }
 
-int main(void)
+static bool group_is_open(const struct seccomp_group *group, unsigned int variant)
 {
-	struct program prologue = {};
+	if (group->error == 0)
+		return true;
+	return group->opened_by >= 0 && (variant >> group->opened_by & 1);
+}
+
+static unsigned int find_exit(struct filter *f, int error, const char *syscall)
+{
+	for (unsigned int i = 0; i < f->n_exits; i++)
+		if (f->exits[i].error == error && f->exits[i].syscall == syscall)
+			return i;
+	if (f->n_exits == EXITS_MAX)
+		die("too many verdicts", "raise EXITS_MAX");
+	f->exits[f->n_exits] = (struct exit_point){ .error = error, .syscall = syscall };
+	return f->n_exits++;
+}
+
+/* The table, as ranges of numbers. */
+static void lay_ranges(struct filter *f, unsigned int variant)
+{
+	unsigned int exits[N_NUMBERS + 1];
+
+	for (unsigned int i = 0; i <= N_NUMBERS; i++)
+		exits[i] = find_exit(f, ENOSYS, NULL);
+	for (const struct seccomp_group *g = seccomp_groups; g->name; g++)
+		for (const char *const *call = g->syscalls; *call; call++) {
+			int number = resolve(*call);
+
+			if (number >= 0)
+				exits[number] = find_exit(
+					f, group_is_open(g, variant) ? 0 : g->error, NULL);
+		}
+	for (const struct seccomp_argument_rule *r = seccomp_argument_rules; r->syscall; r++) {
+		int number = resolve(r->syscall);
+
+		/* "ioctl" twice in the table need not be one string */
+		if (number < 0 || f->exits[exits[number]].error != 0)
+			die("argument rule for a call that isn't allowed", r->syscall);
+		if (!f->exits[exits[number]].syscall)
+			exits[number] = find_exit(f, 0, r->syscall);
+	}
+	for (unsigned int i = 0; i <= N_NUMBERS; i++)
+		if (i == 0 || exits[i] != exits[i - 1])
+			f->ranges[f->n_ranges++] = (struct range){ .start = i, .exit = exits[i] };
+}
+
+/* --- instructions ----------------------------------------------------------------------------- */
+
+static unsigned int emit(struct filter *f, unsigned int code, uint32_t k)
+{
+	if (f->len == PROGRAM_MAX)
+		die("filter too long", "raise PROGRAM_MAX");
+	f->code[f->len] = (struct sock_filter){ .code = (uint16_t)code, .k = k };
+	return f->len++;
+}
+
+static void emit_load(struct filter *f, size_t offset)
+{
+	(void)emit(f, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset);
+}
+
+static void emit_load_argument(struct filter *f, unsigned int argument)
+{
+	emit_load(f, offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + LOW_WORD);
+}
+
+static void emit_return(struct filter *f, int error)
+{
+	(void)emit(f, BPF_RET | BPF_K,
+		error == 0 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | (uint32_t)error);
+}
+
+/* Jumps over so many instructions if equal, or if not. */
+static void emit_jump_equal(struct filter *f, uint32_t value, unsigned int yes, unsigned int no)
+{
+	unsigned int i = emit(f, BPF_JMP | BPF_JEQ | BPF_K, value);
+
+	if (yes > UINT8_MAX || no > UINT8_MAX)
+		die("jump too long", "an argument rule");
+	f->code[i].jt = (uint8_t)yes;
+	f->code[i].jf = (uint8_t)no;
+}
+
+/* Returns an errno, or falls through. */
+static void emit_argument_rule(struct filter *f, const struct seccomp_argument_rule *rule)
+{
+	unsigned int n = rule->n_values;
+
+	if (rule->conditional) {
+		unsigned int body = 1 + (rule->mask ? 1 : 0) + n + (rule->deny_others ? 1 : 2);
+
+		emit_load_argument(f, rule->condition_argument);
+		emit_jump_equal(f, rule->condition_value, 0, body);
+	}
+	emit_load_argument(f, rule->argument);
+	if (rule->mask)
+		(void)emit(f, BPF_ALU | BPF_AND | BPF_K, rule->mask);
+	/* a match jumps over the remaining tests and the one instruction after them */
+	for (unsigned int i = 0; i < n; i++)
+		emit_jump_equal(f, rule->values[i], n - i, 0);
+	if (!rule->deny_others)
+		(void)emit(f, BPF_JMP | BPF_JA, 1);
+	emit_return(f, rule->error);
+}
+
+static void emit_exits(struct filter *f)
+{
+	for (unsigned int i = 0; i < f->n_exits; i++) {
+		struct exit_point *e = &f->exits[i];
+
+		e->position = f->len;
+		if (e->syscall)
+			for (const struct seccomp_argument_rule *r = seccomp_argument_rules;
+				r->syscall; r++)
+				if (strcmp(r->syscall, e->syscall) == 0)
+					emit_argument_rule(f, r);
+		emit_return(f, e->error);
+	}
+}
+
+/* The tree over ranges [first, last]: its root's instruction, or ~exit where it is a leaf. */
+static int emit_tree(struct filter *f, unsigned int first, unsigned int last)
+{
+	unsigned int middle = (first + last + 1) / 2, i;
+
+	if (first == last)
+		return (int)~f->ranges[first].exit;
+	i = emit(f, BPF_JMP | BPF_JGE | BPF_K, f->ranges[middle].start);
+	f->branches[i].below = emit_tree(f, first, middle - 1);
+	f->branches[i].above = emit_tree(f, middle, last);
+	return (int)i;
+}
+
+static uint8_t jump_to(const struct filter *f, unsigned int from, int target)
+{
+	unsigned int to = target < 0 ? f->exits[~target].position : (unsigned int)target;
+	unsigned int distance = to - from - 1;
+
+	if (distance > UINT8_MAX)
+		die("jump too long", "the tree needs its exits repeated");
+	return (uint8_t)distance;
+}
+
+static void compile(struct filter *f, unsigned int variant)
+{
+	unsigned int tree, end;
+
+	lay_ranges(f, variant);
+	/*
+	 * Another architecture (int 0x80) has other numbers; x32 has a high bit and is past the
+	 * last range. ENOSYS for both, not death: a killed PID 1 is the whole guest.
+	 */
+	emit_load(f, offsetof(struct seccomp_data, arch));
+	emit_jump_equal(f, NATIVE_ARCH, 1, 0);
+	emit_return(f, ENOSYS);
+	emit_load(f, offsetof(struct seccomp_data, nr));
+	tree = f->len;
+	(void)emit_tree(f, 0, f->n_ranges - 1);
+	end = f->len;
+	emit_exits(f);
+	for (unsigned int i = tree; i < end; i++) {
+		f->code[i].jt = jump_to(f, i, f->branches[i].above);
+		f->code[i].jf = jump_to(f, i, f->branches[i].below);
+	}
+}
+
+/* --- output ----------------------------------------------------------------------------------- */
+
+static void print_filter(unsigned int variant)
+{
+	struct filter *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		die("cannot start", strerror(errno));
+	compile(f, variant);
+	printf("static const struct sock_filter seccomp_filter_%u[] = {\n", variant);
+	for (unsigned int i = 0; i < f->len; i++)
+		printf("\t{ 0x%02x, %u, %u, 0x%08x },\n", f->code[i].code, f->code[i].jt,
+			f->code[i].jf, f->code[i].k);
+	printf("};\n\n");
+	free(f);
+}
+
+static void print_switches(void)
+{
 	uint64_t capabilities[SWITCH_MAX_] = {};
 
-	check_table();
-	emit_prologue(&prologue);
 	for (const struct seccomp_group *g = seccomp_groups; g->name; g++)
 		if (g->error != 0 && g->opened_by >= 0)
 			capabilities[g->opened_by] |= g->capabilities;
-
-	printf("/* made by seccomp-compile from seccomp-table.c */\n\n");
-	for (unsigned int i = 0; i < N_VARIANTS; i++)
-		print_variant(&prologue, i);
-	printf("/* a variant's bit N is set when one of these capabilities is kept */\n");
+	printf("/* bit N of a variant's index is set when one of these capabilities is kept */\n");
 	printf("static const uint64_t seccomp_switches[] = {\n");
 	for (unsigned int i = 0; i < SWITCH_MAX_; i++)
 		printf("\t0x%016llx,\n", (unsigned long long)capabilities[i]);
-	printf("};\n\nstatic const struct {\n\tconst struct sock_filter *code;\n"
-	       "\tunsigned short len;\n} seccomp_filters[] = {\n");
+	printf("};\n\n");
+}
+
+int main(void)
+{
+	check_table();
+	printf("/* made by seccomp-compile from seccomp-table.c */\n\n");
+	for (unsigned int i = 0; i < N_VARIANTS; i++)
+		print_filter(i);
+	print_switches();
+	printf("static const struct {\n\tconst struct sock_filter *code;\n\tunsigned short len;\n"
+	       "} seccomp_filters[] = {\n");
 	for (unsigned int i = 0; i < N_VARIANTS; i++)
 		printf("\t{ seccomp_filter_%u, sizeof(seccomp_filter_%u) / sizeof(struct "
 		       "sock_filter) },\n",
