@@ -4,9 +4,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The bounding set of a payload, as a bit mask of capabilities(7). private_network adds
- * CAP_NET_ADMIN and its kind, which then reach the guest's own namespace only. */
+/*
+ * The default bounding set of a payload, as a bit mask of capabilities(7). private_network adds
+ * CAP_NET_ADMIN and its kind, which then reach the guest's own namespace only.
+ */
 uint64_t caps_default(bool private_network);
 
-/* Cuts bounding, inheritable, permitted, effective and ambient sets of the caller down to keep. 0 or -errno. */
+/*
+ * Cuts the caller's bounding, permitted and effective sets down to keep (bits that it doesn't have
+ * are not added) and empties the inheritable and ambient ones. Needs CAP_SETPCAP. 0 or -errno;
+ * after an error some may be dropped already: the caller can only exit.
+ */
 int caps_apply(uint64_t keep);
