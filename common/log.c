@@ -2,14 +2,18 @@
 #include "log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 static const char *log_program = "narthex";
 static bool log_to_journal;
+static bool log_to_kmsg;
 static bool log_verbose;
 
 void log_init(const char *program)
@@ -19,7 +23,22 @@ void log_init(const char *program)
 	log_verbose = getenv("NARTHEX_DEBUG") != NULL;
 }
 
-static void log_line(int priority, int error, const char *format, va_list ap)
+void log_use_kmsg(void)
+{
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return;
+	/* containers have something else under that name: mem's minor 11 it must be */
+	if (fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 11) &&
+		dup2(fd, STDERR_FILENO) >= 0)
+		log_to_kmsg = true;
+	(void)close(fd);
+}
+
+static void __attribute__((format(printf, 3, 0)))
+log_line(int priority, int error, const char *format, va_list ap)
 {
 	int saved = errno;
 	char text[2048];
@@ -28,7 +47,9 @@ static void log_line(int priority, int error, const char *format, va_list ap)
 	if (priority == LOG_DEBUG && !log_verbose)
 		return;
 	/* one write a line: lines of several processes on one stderr don't mix */
-	if (log_to_journal)
+	if (log_to_kmsg)
+		n = snprintf(text, sizeof(text), "<%d>%s: ", priority, log_program);
+	else if (log_to_journal)
 		n = snprintf(text, sizeof(text), "<%d>", priority);
 	else
 		n = snprintf(text, sizeof(text), "%s: ", log_program);

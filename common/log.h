@@ -11,8 +11,15 @@
 #include <stdbool.h>
 #include <syslog.h>
 
-/* program: kept by reference, must outlive every message. Reads JOURNAL_STREAM and NARTHEX_DEBUG. */
+/* program: kept by reference, must outlive every message. Reads JOURNAL_STREAM and NARTHEX_DEBUG.
+ */
 void log_init(const char *program);
+
+/*
+ * From now on lines go to the kernel's log, where systemd's generators have to write. Where there
+ * is none (in a container) they stay on stderr.
+ */
+void log_use_kmsg(void);
 
 /* Logs at LOG_ERR, LOG_WARNING, … (syslog.h). Keeps errno. */
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));

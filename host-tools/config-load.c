@@ -77,6 +77,18 @@ static int on_section(void *userdata, const char *section, unsigned line)
 	return 0;
 }
 
+static bool install_is_right(
+	struct loader *loader, const char *key, const char *text, unsigned line)
+{
+	struct config_value value = { .config = loader->config, .text = text };
+
+	if (config_check_install(&value, key) == 0)
+		return true;
+	log_error("%s:%u: %s=%s: %s", loader->file, line, key, text, value.why);
+	loader->errors++;
+	return false;
+}
+
 static int on_assignment(
 	void *userdata, const char *section, const char *key, const char *value, unsigned line)
 {
@@ -87,6 +99,9 @@ static int on_assignment(
 	if (loader->into == IGNORED)
 		return 0;
 	if (loader->into == INTO_UNIT) {
+		if (loader->unit_section == UNIT_INSTALL &&
+			!install_is_right(loader, key, value, line))
+			return 0;
 		if (fprintf(loader->unit[loader->unit_section], "%s=%s\n", key, value) < 0)
 			return -ENOMEM;
 		return 0;

@@ -43,6 +43,9 @@ int config_refuse(struct config_value *value, const char *format, ...)
 int config_list_append(char ***list, char *item);
 void config_list_free(char **list);
 
+/* Whether value->text is right for a key of [Install]. 0, -EINVAL with why set, -ENOMEM. */
+int config_check_install(struct config_value *value, const char *key);
+
 /*
  * Splits text into words as systemd-nspawn does for Parameters= and Environment=: blanks separate,
  * '…' and "…" keep blanks together, also within a word; a backslash is nothing special.
