@@ -119,6 +119,16 @@ static int commit(struct end *end)
 /* --- the pair ----------------------------------------------------------------------------------
  */
 
+/*
+ * A veth uses one queue each way unless told otherwise later, but the kernel makes one a CPU: a
+ * third of the time that the pair takes, on two CPUs.
+ */
+static void put_one_queue(struct netlink *nl)
+{
+	netlink_put_u32(nl, IFLA_NUM_TX_QUEUES, 1);
+	netlink_put_u32(nl, IFLA_NUM_RX_QUEUES, 1);
+}
+
 /* 0 or -errno, not logged. */
 static int request_pair(
 	struct end *host, const struct identity *id, const uint8_t *guest_mac, int netns_fd)
@@ -132,12 +142,14 @@ static int request_pair(
 		"create veth pair %s", id->interface);
 	netlink_put_string(nl, IFLA_IFNAME, id->interface);
 	netlink_put(nl, IFLA_ADDRESS, id->host_mac, MAC_SIZE);
+	put_one_queue(nl);
 	info = netlink_nest(nl, IFLA_LINKINFO, NULL, 0);
 	netlink_put_string(nl, IFLA_INFO_KIND, "veth");
 	data = netlink_nest(nl, IFLA_INFO_DATA, NULL, 0);
 	peer = netlink_nest(nl, VETH_INFO_PEER, &peer_header, sizeof(peer_header));
 	netlink_put_string(nl, IFLA_IFNAME, GUEST_INTERFACE);
 	netlink_put(nl, IFLA_ADDRESS, guest_mac, MAC_SIZE);
+	put_one_queue(nl);
 	netlink_put_u32(nl, IFLA_NET_NS_FD, (uint32_t)netns_fd);
 	netlink_nest_end(nl, peer);
 	netlink_nest_end(nl, data);
