@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# A guest without systemd: busybox's init starts the agent with --listen.
+
+load lib
+
+setup_file() {
+  guest_up box busybox </dev/null
+}
+
+teardown_file() {
+  guests_remove_all
+}
+
+@test "root shell" {
+  poll 20 test -S "$(door box root-shell)"
+  equal "$(inside box 'id -u; echo $0')" $'0\n-sh'
+}
+
+@test "modes of the doors" {
+  equal "$(stat -c %a "$(door box login)" "$(door box root-login)" "$(door box root-shell)" | tr '\n' ' ')" '666 600 600 '
+}
+
+@test "login with a password" {
+  run converse "door=$(door box login)" '
+    knock $door
+    need "login: $"
+    send "alice\r"
+    need "Password: "
+    send "alicepw\r"
+    need "\\$ $"
+    send "id -un; stty size; exit\r"
+    need "alice\r"
+    need "24 80"
+    need_eof
+  '
+  equal "$status" 0
+}
+
+@test "root login" {
+  run converse "door=$(door box root-login)" '
+    knock $door
+    need "# $"
+    send "tty; exit\r"
+    need "/dev/pts/"
+    need_eof
+  '
+  equal "$status" 0
+}
+
+@test "16 MiB out and in" {
+  local here
+  head -c 16777216 /dev/urandom >"$BATS_TEST_TMPDIR/random"
+  here=$(sha256sum <"$BATS_TEST_TMPDIR/random")
+  equal "$( (echo 'exec cat'; cat "$BATS_TEST_TMPDIR/random") | inside box | sha256sum)" "$here"
+}
+
+@test "1,000 commands one after another" {
+  timeout 150 /build/tests/knock repeat "$(door box root-shell)" $((1000 / slow)) 'echo $((6*7))' 42
+}
+
+@test "a killed agent is started again by init" {
+  inside box 'kill -9 $(pidof narthex-agent)' || true
+  poll 20 answers
+}
+
+answers() {
+  [ "$(inside box 'echo alive')" = alive ]
+}
+
+@test "reboot, then poweroff" {
+  inside box 'touch /run/before'
+  bash -c "echo reboot | socat unix:$(door box root-shell) -"
+  poll 30 rebooted
+  bash -c "echo poweroff | socat unix:$(door box root-shell) -"
+  poll 30 gone
+  equal "$(systemctl show -P Result container-box)" success
+  none_left box
+}
+
+rebooted() {
+  [ "$(inside box 'test -e /run/before || echo fresh')" = fresh ]
+}
+
+gone() {
+  [ "$(systemctl show -P ActiveState container-box)" = inactive ]
+}

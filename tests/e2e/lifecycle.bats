@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Start, reboot, poweroff, stop.
+
+load lib
+
+teardown() {
+  guests_remove_all
+}
+
+boot_id() { # NAME: changes with every boot of the guest
+  inside "$1" 'stat -c %Y.%Z /proc/1; systemctl show -P UserspaceTimestampMonotonic'
+}
+
+other_boot() { # NAME BOOT-ID
+  local now
+  now=$(boot_id "$1" 2>/dev/null) && [ -n "$now" ] && [ "$now" != "$2" ]
+}
+
+@test "started means: the guest is up and its doors answer at once" {
+  guest_tree up
+  guest_conf up </dev/null
+  guest_start up
+  equal "$(/build/tests/knock first "$(door up root-shell)" 1 'echo here' here >/dev/null && echo yes)" yes
+  equal "$(systemctl is-active container-up)" active
+  matches "$(inside up 'systemctl is-system-running --wait')" running
+  equal "$(inside up 'systemctl --failed --no-legend')" ''
+  equal "$(inside up 'cat /proc/1/environ | tr "\0" "\n" | grep ^container=')" container=narthex
+  equal "$(inside up 'systemd-detect-virt --container')" container-other
+}
+
+@test "the example as printed: echo reboot reboots; three times, network and files stay" {
+  local n launcher before
+  guest_up again <<'END'
+[Network]
+HostAddress=10.11.0.1
+LocalAddress=10.11.0.2
+END
+  launcher=$(launcher_pid again)
+  inside again 'echo kept >/root/kept; echo gone >/run/gone'
+  for n in 1 2 3; do
+    before=$(boot_id again)
+    bash -c "echo reboot | socat unix:$(door again root-shell) -"
+    poll 40 other_boot again "$before"
+    equal "$(inside again 'cat /root/kept; ls /run/gone 2>/dev/null')" kept
+    ping -c 1 -W 2 10.11.0.2
+    # in place: the same launcher, the unit never left active
+    equal "$(launcher_pid again)" "$launcher"
+    equal "$(systemctl is-active container-again)" active
+  done
+  guest_stop again
+  none_left again
+}
+
+@test "poweroff in the guest ends the unit cleanly" {
+  guest_up off </dev/null
+  bash -c "echo poweroff | socat unix:$(door off root-shell) -"
+  poll 40 equal_state off inactive
+  equal "$(systemctl show -P Result container-off)" success
+  equal "$(systemctl show -P ExecMainStatus container-off)" 0
+  none_left off
+}
+
+equal_state() { # NAME STATE
+  [ "$(systemctl show -P ActiveState "container-$1")" = "$2" ]
+}
+
+@test "stop is orderly: the guest's units are stopped" {
+  guest_tree stop
+  cat >"$containers/stop/etc/systemd/system/witness.service" <<'END'
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/usr/bin/touch /root/stopped-in-order
+[Install]
+WantedBy=multi-user.target
+END
+  mkdir -p "$containers/stop/etc/systemd/system/multi-user.target.wants"
+  ln -s ../witness.service "$containers/stop/etc/systemd/system/multi-user.target.wants/"
+  guest_conf stop </dev/null
+  guest_start stop
+  poll 20 witness_up
+  SECONDS=0
+  guest_stop stop
+  [ "$SECONDS" -lt $((15 * slow)) ]
+  [ -e "$containers/stop/root/stopped-in-order" ]
+  equal "$(systemctl show -P Result container-stop)" success
+  none_left stop
+}
+
+witness_up() {
+  [ "$(inside stop 'systemctl is-active witness')" = active ]
+}
+
+@test "stop of a guest that ignores every signal ends after the deadline" {
+  guest_tree deaf
+  guest_conf deaf <<'END'
+[Exec]
+Boot=no
+NotifyReady=no
+Parameters=/bin/bash -c "trap '' TERM INT HUP PWR RTMIN+3 RTMIN+4; touch /root/up; while :; do read -rt 1 <> <(:); done"
+[Service]
+TimeoutStopSec=3
+END
+  guest_start deaf
+  poll 20 test -e "$containers/deaf/root/up"
+  SECONDS=0
+  guest_stop deaf || true
+  [ "$SECONDS" -ge 2 ]
+  [ "$SECONDS" -lt $((20 * slow)) ]
+  poll 10 not equal_state deaf deactivating
+  none_left deaf
+}
+
+@test "systemctl restart and stop, start again" {
+  local first
+  guest_up re </dev/null
+  first=$(boot_id re)
+  timeout 60 systemctl restart container-re
+  other_boot re "$first"
+  guest_stop re
+  guest_start re
+  equal "$(inside re 'echo back')" back
+}
+
+@test "a tree without an init fails to start, says so, and leaves nothing" {
+  mkdir -p "$containers/empty"/{usr,etc,var}
+  guest_conf empty </dev/null
+  run timeout 60 systemctl start container-empty
+  [ "$status" -ne 0 ]
+  systemctl stop container-empty
+  matches "$(journalctl -o cat --no-pager -u container-empty)" 'init'
+  none_left empty
+}
+
+@test "no tree at all: the error names the directory" {
+  guest_conf absent </dev/null
+  run timeout 60 systemctl start container-absent
+  [ "$status" -ne 0 ]
+  systemctl stop container-absent
+  matches "$(journalctl -o cat --no-pager -u container-absent)" "$containers/absent"
+  none_left absent
+}
+
+@test "a failing guest is restarted, and not for ever" {
+  guest_tree flap
+  guest_conf flap <<'END'
+[Exec]
+Boot=no
+NotifyReady=no
+Parameters=/bin/false
+END
+  systemctl start container-flap || true
+  poll 60 restarts_over flap
+  none_left flap
+}
+
+restarts_over() { # NAME
+  [ "$(systemctl show -P ActiveState "container-$1")" = failed ] && [ "$(systemctl show -P NRestarts "container-$1")" -ge 1 ]
+}
+
+@test "AutoStart=yes hangs it into machines.target" {
+  guest_tree auto
+  guest_conf auto <<'END'
+[Exec]
+AutoStart=yes
+END
+  matches "$(systemctl show -P Wants machines.target)" container-auto.service
+  systemctl stop machines.target
+  timeout 60 systemctl start machines.target
+  poll 60 equal_state auto active
+}
+
+@test "the guest's console is in the host's journal" {
+  guest_up console </dev/null
+  inside console 'echo a line on the console >/dev/console'
+  poll 10 grep -q 'a line on the console' <(journalctl -o cat --no-pager -u container-console)
+}
+
+@test "the same container twice at once: the second start is refused, the first lives" {
+  guest_up twice </dev/null
+  run timeout 20 /usr/lib/narthex/narthex-launch --foreground --root "$containers/twice" --name twice
+  [ "$status" -ne 0 ]
+  matches "$output" 'running|lock|in use'
+  equal "$(inside twice 'echo alive')" alive
+}

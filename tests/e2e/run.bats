@@ -1,0 +1,86 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# narthex run: a container in the foreground, without systemd's help.
+
+load lib
+
+setup_file() {
+  guest_tree tree
+}
+
+teardown_file() {
+  rm -rf --one-file-system "${containers:?}/tree"
+}
+
+options() {
+  echo --root "$containers/tree" --ephemeral
+  [ "$flavour" = userns ] || echo --private-users=no
+}
+
+@test "a command's output and exit status" {
+  run -0 timeout 30 narthex run $(options) -- /bin/echo hello
+  matches "$output" 'hello'
+  run -3 timeout 30 narthex run $(options) -- /bin/sh -c 'exit 3'
+  run -143 timeout 30 narthex run $(options) -- /bin/sh -c 'kill -TERM $$'
+  run -127 timeout 30 narthex run $(options) -- no-such-command
+  run -126 timeout 30 narthex run $(options) -- /etc/passwd
+}
+
+@test "stdin, stdout and stderr are the command's own" {
+  equal "$(echo text | timeout 30 narthex run $(options) -- cat 2>/dev/null)" text
+  equal "$(timeout 30 narthex run $(options) -- sh -c 'echo err >&2; echo out' 2>/dev/null)" out
+  equal "$(head -c 10000000 /dev/zero | timeout 30 narthex run $(options) -- cat 2>/dev/null | wc -c)" 10000000
+}
+
+@test "it is a container: PID 2, a hostname, no other processes" {
+  equal "$(timeout 30 narthex run $(options) --name boxed -- sh -c 'echo $$; cat /proc/sys/kernel/hostname' 2>/dev/null)" $'2\nboxed'
+}
+
+@test "usage errors are 2, own errors 125" {
+  run -2 narthex run --no-such-option
+  run -2 narthex frobnicate
+  run -125 timeout 30 narthex run --root /does/not/exist -- true
+  matches "$output" '/does/not/exist'
+}
+
+@test "booted in the foreground: doors work, TERM stops it in order, nothing is left" {
+  local pid status=0
+  timeout 120 narthex run $(options) --name fore --private-network --host-address 10.30.0.1 --local-address 10.30.0.2 \
+    </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+  pid=$!
+  /build/tests/knock first /run/narthex/fore/root/var/lib/root-shell.socket $((60 * slow)) 'id -u' 0 || {
+    cat "$BATS_TEST_TMPDIR/log"
+    false
+  }
+  ping -c 1 -W 2 10.30.0.2
+  kill -TERM "$pid"
+  wait "$pid" || status=$?
+  echo "status $status"
+  none_left fore
+}
+
+@test "the host's own tree, ephemeral, as in make demo" {
+  local pid
+  timeout 120 narthex run --root / --ephemeral --name self --private-network $([ "$flavour" = userns ] || echo --private-users=no) \
+    </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+  pid=$!
+  /build/tests/knock first /run/narthex/self/root/var/lib/root-shell.socket $((60 * slow)) 'echo $((6*7))' 42 || {
+    cat "$BATS_TEST_TMPDIR/log"
+    false
+  }
+  [ ! -S /var/lib/root-shell.socket ]
+  kill -TERM "$pid"
+  wait "$pid" || true
+  none_left self
+}
+
+@test "an interrupt on the terminal ends a command" {
+  run converse '
+    spawn -noecho narthex run --root /var/lib/containers/tree --ephemeral -- sh -c "trap \"echo interrupted; exit 5\" INT; echo ready; while :; do read x; done"
+    need "ready"
+    send "\x03"
+    need "interrupted"
+    need_eof
+  '
+  equal "$status" 0
+}
