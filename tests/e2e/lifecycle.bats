@@ -150,6 +150,8 @@ END
 Boot=no
 NotifyReady=no
 Parameters=/bin/false
+[Unit]
+StartLimitBurst=3
 END
   systemctl start container-flap || true
   poll 60 restarts_over flap
