@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+
+/* narthex run: the launcher in the foreground. Translates options and becomes narthex-launch. */
+
+#include "cleanup.h"
+#include "config.h"
+#include "log.h"
+#include "name.h"
+#include "program.h"
+#include "verbs.h"
+
+#include <string.h>
+
+const struct verb_option run_options[] = {
+	{ "root", "DIR", NULL, "the container's tree (default: that of NAME)" },
+	{ "name", "NAME", NULL, "the container's name (default: from DIR)" },
+	{ "ephemeral", NULL, "Exec.Ephemeral", "forget all changes to the tree at the end" },
+	{ "private-users", "WHICH", "Exec.PrivateUsers", "pick, BASE[:COUNT], or no" },
+	{ "private-network", NULL, "Network.Private", "a network of its own, with only lo" },
+	{ "network-veth", NULL, "Network.VirtualEthernet", "and a link to the host in it" },
+	{ "host-address", "ADDRESS", "Network.HostAddress", "IPv4 address of the host's end" },
+	{ "local-address", "ADDRESS", "Network.LocalAddress",
+		"IPv4 address of the container's end" },
+	{ "host-address6", "ADDRESS", "Network.HostAddress6", "the same for IPv6" },
+	{ "local-address6", "ADDRESS", "Network.LocalAddress6", "the same for IPv6" },
+	{ "bind", "SOURCE[:TARGET[:OPTIONS]]", "Files.Bind", "show a host's path inside" },
+	{ "bind-ro", "SOURCE[:TARGET[:OPTIONS]]", "Files.BindReadOnly", "the same, read-only" },
+	{ "tmpfs", "PATH[:OPTIONS]", "Files.TemporaryFileSystem", "an empty tmpfs on PATH" },
+	{ "setenv", "NAME[=VALUE]", "Exec.Environment", "environment of the init or COMMAND" },
+	{ "hostname", "NAME", "Exec.Hostname", "the container's host name" },
+	{ "chdir", "DIR", "Exec.WorkingDirectory", "where COMMAND starts" },
+	{ "capability", "CAP[,CAP…]", "Exec.Capability", "leave it these capabilities, too" },
+	{ "drop-capability", "CAP[,CAP…]", "Exec.DropCapability", "take these from it" },
+	{},
+};
+
+struct run {
+	char **argv; /* of narthex-launch; what it holds lives as long as we do */
+	size_t n;
+	char *root;
+	const char *name;
+};
+
+/* arg: by reference; NULL is an allocation that failed. 0 or the status. */
+static int add(struct run *run, const char *arg)
+{
+	char **bigger = arg ? reallocarray(run->argv, run->n + 2, sizeof(char *)) : NULL;
+
+	if (!bigger) {
+		log_error("out of memory");
+		return STATUS_FAILED;
+	}
+	bigger[run->n++] = (char *)arg;
+	bigger[run->n] = NULL;
+	run->argv = bigger;
+	return 0;
+}
+
+static int add_setting(struct run *run, const char *setting, const char *value)
+{
+	char *text;
+	int status = add(run, "--set");
+
+	if (status != 0)
+		return status;
+	return add(run, asprintf(&text, "%s=%s", setting, value) < 0 ? NULL : text);
+}
+
+/* One word for Environment=, where only quotes protect blanks, and nothing protects a quote but the
+ * other. */
+static char *quote_word(const char *word)
+{
+	char *quoted = malloc(strlen(word) * 5 + 3), *out = quoted;
+
+	if (!quoted)
+		return NULL;
+	*out++ = '"';
+	for (; *word; word++)
+		if (*word == '"')
+			out = stpcpy(out, "\"'\"'\"");
+		else
+			*out++ = *word;
+	*out++ = '"';
+	*out = '\0';
+	return quoted;
+}
+
+static int add_environment(struct run *run, const char *setting, const char *arg)
+{
+	_cleanup_free_ char *assignment = NULL, *quoted = NULL;
+	const char *value = strchr(arg, '=');
+
+	if (value) {
+		assignment = strdup(arg);
+	} else {
+		value = getenv(arg);
+		if (!value) {
+			log_error("run: --setenv=%s: there is no such variable to pass on", arg);
+			return STATUS_USAGE;
+		}
+		if (asprintf(&assignment, "%s=%s", arg, value) < 0)
+			assignment = NULL;
+	}
+	quoted = assignment ? quote_word(assignment) : NULL;
+	if (!quoted)
+		return add(run, NULL);
+	return add_setting(run, setting, quoted);
+}
+
+static int add_capabilities(struct run *run, const char *setting, const char *arg)
+{
+	_cleanup_free_ char *words = strdup(arg);
+
+	if (!words)
+		return add(run, NULL);
+	for (char *p = words; *p; p++)
+		if (*p == ',')
+			*p = ' ';
+	return add_setting(run, setting, words);
+}
+
+static int on_option(void *userdata, const struct verb_option *option, const char *arg)
+{
+	struct run *run = userdata;
+
+	if (strcmp(option->name, "root") == 0) {
+		free(run->root);
+		run->root = realpath(arg, NULL);
+		if (run->root)
+			return 0;
+		log_errno(-errno, "run: cannot use --root=%s", arg);
+		return STATUS_FAILED;
+	}
+	if (strcmp(option->name, "name") == 0) {
+		const char *why;
+
+		run->name = arg;
+		if (name_is_valid(arg, &why))
+			return 0;
+		log_error("run: --name=%s: %s", arg, why);
+		return STATUS_USAGE;
+	}
+	if (strcmp(option->name, "setenv") == 0)
+		return add_environment(run, option->setting, arg);
+	if (strcmp(option->name, "capability") == 0 || strcmp(option->name, "drop-capability") == 0)
+		return add_capabilities(run, option->setting, arg);
+	return add_setting(run, option->setting, arg ?: "yes");
+}
+
+/* What comes before the settings: the tree and the name. */
+static int add_place(struct run *run)
+{
+	int status;
+
+	if (!run->root && asprintf(&run->root, CONTAINERS_DIR "/%s", run->name) < 0)
+		run->root = NULL;
+	status = add(run, "--root");
+	if (status == 0)
+		status = add(run, run->root);
+	if (status == 0 && run->name)
+		status = add(run, "--name");
+	if (status == 0 && run->name)
+		status = add(run, run->name);
+	return status;
+}
+
+static int add_command(struct run *run, char **command)
+{
+	int status = add_setting(run, "Exec.Boot", "no");
+
+	if (status == 0)
+		status = add_setting(run, "Exec.ProcessTwo", "yes");
+	if (status == 0)
+		status = add(run, "--");
+	for (; status == 0 && *command; command++)
+		status = add(run, *command);
+	return status;
+}
+
+int cmd_run(const struct verb *verb, int argc, char **argv)
+{
+	struct run run = {};
+	char *launcher;
+	int first, status;
+
+	status = program_find("narthex-launch", &launcher);
+	if (status < 0) {
+		log_errno(status, "cannot find narthex-launch");
+		return STATUS_FAILED;
+	}
+	status = add(&run, "narthex-launch");
+	if (status == 0)
+		status = add(&run, "--foreground");
+	if (status != 0)
+		return status;
+	status = verb_parse(verb, argc, argv, on_option, &run, &first);
+	if (status >= 0)
+		return status;
+	if (!run.root && !run.name) {
+		log_error("run: which tree? give --root=DIR or --name=NAME");
+		return STATUS_USAGE;
+	}
+	status = add_place(&run);
+	if (status == 0 && first < argc)
+		status = add_command(&run, argv + first);
+	if (status != 0)
+		return status;
+	execv(launcher, run.argv);
+	log_errno(-errno, "cannot run %s", launcher);
+	return STATUS_FAILED;
+}

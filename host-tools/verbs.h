@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The verbs of `narthex`: one const table (narthex.c) is dispatch and help at once, cmd-VERB.c a
+ * verb. */
+
+/* Exit statuses of our own; a command's own status goes through unchanged. */
+#define STATUS_WRONG 1 /* `check`: something is wrong with what was checked */
+#define STATUS_USAGE 2
+#define STATUS_FAILED 125
+
+/* One long option: how it is parsed, shown and, where it sets a key of narthex.conf(5), translated.
+ */
+struct verb_option {
+	const char *name;    /* without its dashes */
+	const char *arg;     /* how help calls its argument, NULL when it takes none */
+	const char *setting; /* SECTION.KEY that it sets, NULL for none */
+	const char *help;
+};
+
+struct verb {
+	const char *name;
+	const char *args;		   /* what follows it on the command line */
+	const char *help;		   /* one line */
+	const char *more;		   /* further lines for `narthex help VERB`, may be NULL */
+	const struct verb_option *options; /* ended by a NULL name; NULL for none */
+	int (*run)(
+		const struct verb *verb, int argc, char **argv); /* argv[0]: the verb; the status */
+};
+
+/*
+ * Parses the options at the front of argv, up to "--" or the first other argument, calling
+ * on_option (may be NULL) for each; its non-zero return value ends the parsing. --help is
+ * understood in addition. Returns the status to exit with, after having said why, or -1; then
+ * *ret_first is the index of the first argument that is left.
+ */
+int verb_parse(const struct verb *verb, int argc, char **argv,
+	int (*on_option)(void *userdata, const struct verb_option *option, const char *arg),
+	void *userdata, int *ret_first);
+
+/* "Try 'narthex help VERB'." on stderr; returns STATUS_USAGE. */
+int verb_usage(const struct verb *verb);
+
+extern const struct verb_option run_options[];
+int cmd_run(const struct verb *verb, int argc, char **argv);
+int cmd_check(const struct verb *verb, int argc, char **argv);
