@@ -112,7 +112,7 @@ int fd_send(int sock, char tag, const int *fds, size_t n)
 	return 0;
 }
 
-int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t n)
+int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t max)
 {
 	union {
 		struct cmsghdr header;
@@ -130,8 +130,6 @@ int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t n)
 	size_t got = 0;
 	ssize_t r;
 
-	if (n > FD_PASS_MAX)
-		return -EINVAL;
 	do
 		r = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
 	while (r < 0 && errno == EINTR);
@@ -142,12 +140,12 @@ int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t n)
 			got = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 			memcpy(fds, CMSG_DATA(c), got * sizeof(int));
 		}
-	if (r == 0 || got != n) {
+	if (r == 0 || got > max) {
 		for (size_t i = 0; i < got; i++)
 			(void)close(fds[i]);
 		return r == 0 ? -ECONNRESET : -EPROTO;
 	}
-	memcpy(ret_fds, fds, n * sizeof(int));
+	memcpy(ret_fds, fds, got * sizeof(int));
 	*ret_tag = tag;
-	return 0;
+	return (int)got;
 }

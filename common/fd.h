@@ -22,11 +22,11 @@ ssize_t file_read_all(int dirfd, const char *path, int flags, size_t max, char *
 int file_write_string(int dirfd, const char *path, const char *text);
 
 /*
- * Sends or receives exactly one byte and n descriptors (at most FD_PASS_MAX) over a connected
- * Unix socket whose other end is our own code. Never use fd_receive() on a socket that a guest
- * can write to. fds: borrowed by fd_send, owned by the caller after fd_receive. 0 or -errno;
- * -EPROTO when the number differs, -ECONNRESET at end of file.
+ * Sends or receives one byte with descriptors (at most FD_PASS_MAX) over a connected Unix socket
+ * whose other end is our own code. Never use fd_receive() on a socket that a guest can write to.
+ * fds: borrowed by fd_send(), owned by the caller after fd_receive(), which returns how many came,
+ * -EPROTO when there were more than max, -ECONNRESET at end of file.
  */
 #define FD_PASS_MAX 8
 int fd_send(int sock, char tag, const int *fds, size_t n);
-int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t n);
+int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t max);

@@ -21,8 +21,8 @@
 #endif
 
 /* openat2(2), Linux 5.6. flags gets O_CLOEXEC. */
-static inline int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode,
-	uint64_t resolve)
+static inline int sys_openat2(
+	int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = flags | 02000000 /* O_CLOEXEC */,

@@ -38,6 +38,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
@@ -64,6 +65,7 @@ struct end {
 	struct netlink netlink;
 	const char *interface;
 	const char *where; /* completes messages */
+	const uint8_t *peer_mac;
 	int index;
 };
 
@@ -294,6 +296,27 @@ static void add_route(struct end *end, const struct config_address *address, boo
 	netlink_put_u32(&end->netlink, RTA_OIF, (uint32_t)end->index);
 }
 
+/*
+ * Tells an end the hardware address behind the other's IPv6 address. The kernel joins the
+ * multicast group in which it would be asked for it in a worker, and a question that comes too
+ * early is repeated after a second. NUD_STALE: used at once, checked soon, not for ever.
+ */
+static void add_neighbour(struct end *end, const struct config_address *address)
+{
+	struct ndmsg header = {
+		.ndm_family = (uint8_t)address->family,
+		.ndm_ifindex = end->index,
+		.ndm_state = NUD_STALE,
+	};
+	char text[INET6_ADDRSTRLEN];
+
+	netlink_begin(&end->netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &header,
+		sizeof(header), "add neighbour %s to %s%s", address_text(address, text),
+		end->interface, end->where);
+	netlink_put(&end->netlink, NDA_DST, &address->v6, address_size(address));
+	netlink_put(&end->netlink, NDA_LLADDR, end->peer_mac, MAC_SIZE);
+}
+
 static void add_family(struct end *end, const struct config_address *own,
 	const struct config_address *other, bool is_guest)
 {
@@ -306,6 +329,8 @@ static void add_family(struct end *end, const struct config_address *own,
 	add_route(end, other, false);
 	if (is_guest)
 		add_route(end, other, true);
+	if (other->family == AF_INET6)
+		add_neighbour(end, other);
 }
 
 /* --- the ends ----------------------------------------------------------------------------------
@@ -404,6 +429,8 @@ static int set_up_pair(struct end *guest, const struct container_config *config,
 	if (memcmp(guest_mac, no_mac, MAC_SIZE) == 0)
 		guest_mac = id.guest_mac;
 	host.interface = id.interface;
+	host.peer_mac = guest_mac;
+	guest->peer_mac = id.host_mac;
 	r = netlink_open(&host.netlink, -1);
 	if (r < 0)
 		return log_errno(r, "cannot open a netlink socket");

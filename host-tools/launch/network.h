@@ -11,9 +11,10 @@
 /*
  * Builds the network of one container. netns_fd: the guest's network namespace, borrowed; the
  * caller stays in its own. lo is brought up; with config->veth the pair c-NAME / eth0 is made (the
- * guest's end is born in the guest's namespace), both ends up, addresses and routes set, no IPv6 DAD
- * delay. A leftover c-NAME that is ours (name and altname or alias say so) is removed first; one of a stranger is an error that
- * says whose. On failure nothing is left behind. Logs. 0 or -errno.
+ * guest's end is born in the guest's namespace), both ends up, addresses and routes set, no IPv6
+ * DAD delay. A leftover c-NAME that is ours (name and altname or alias say so) is removed first;
+ * one of a stranger is an error that says whose. On failure nothing is left behind. Logs. 0 or
+ * -errno.
  */
 int network_setup(const struct container_config *config, int netns_fd);
 

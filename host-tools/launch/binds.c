@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "mounts.h"
+
+#include "cleanup.h"
+#include "log.h"
+#include "mnt.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NIX_STATE_DIR "/nix/var/nix"
+
+struct bind {
+	const char *source, *target;
+	uint64_t attributes;
+	bool recursive, idmap, optional;
+};
+
+static int clone_source(const struct build *build, const struct bind *bind, mode_t *ret_kind)
+{
+	_cleanup_close_ int source = open(bind->source, O_PATH | O_CLOEXEC), mount = -EBADF;
+	struct stat st;
+	char type[64];
+	int r;
+
+	if (source < 0 || fstat(source, &st) < 0)
+		return -errno;
+	*ret_kind = S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG;
+	mount = mnt_clone(source, "", bind->recursive);
+	if (mount < 0)
+		return mount;
+	if (bind->idmap && build->userns_fd >= 0) {
+		r = mnt_idmap(mount, build->userns_fd, bind->recursive);
+		if (r == -EINVAL || r == -EOPNOTSUPP)
+			log_error("'%s' can't be bound with \"idmap\": its file system (%s) has no "
+				  "idmapped "
+				  "mounts in this kernel; use \"noidmap\"",
+				bind->source, mnt_fs_name(source, type, sizeof(type)));
+		if (r < 0)
+			return r;
+	}
+	r = bind->attributes ? mnt_set(mount, bind->attributes, bind->recursive) : 0;
+	return r < 0 ? r : TAKE_FD(mount);
+}
+
+static int bind_one(struct build *build, const struct bind *bind)
+{
+	mode_t kind;
+	int mount = clone_source(build, bind, &kind);
+
+	if (mount == -ENOENT && bind->optional)
+		return 0;
+	if (mount < 0)
+		return log_errno(mount, "cannot bind '%s' to '%s' in the container", bind->source,
+			bind->target);
+	return mount_at(build, mount, bind->target, kind);
+}
+
+/*
+ * A root without a user namespace could make a read-only mount of the host's files writable again;
+ * an overlay without an upper layer has nothing to write to. (It wants two lower layers.)
+ */
+static int bundle_overlay(const struct launch *launch)
+{
+	char lower[256], why[256];
+	int mount;
+
+	if (snprintf(lower, sizeof(lower), "%s:" RUN_DIR "/%s/private/staging/empty",
+		    launch->bundle, launch->config.name) >= (int)sizeof(lower) ||
+		strchr(launch->bundle, ':') || strchr(launch->bundle, '\\')) {
+		log_error("'%s' can't be shown in the container: the path is too long or has ':' "
+			  "or '\\'",
+			launch->bundle);
+		return -EINVAL;
+	}
+	mount = mnt_new("overlay",
+		(const struct mnt_option[]){
+			{ "source", "narthex" },
+			{ "lowerdir", lower },
+			{ NULL, NULL },
+		},
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, why, sizeof(why));
+	if (mount < 0)
+		return log_errno(mount, "cannot make the overlay of '%s'%s%s", launch->bundle,
+			why[0] ? ": " : "", why);
+	return mount;
+}
+
+/* The agent's directory at /run/host/narthex, and the doors' tmpfs in it. */
+static int show_bundle(struct build *build)
+{
+	const struct launch *launch = build->launch;
+	char doors[PATH_MAX];
+	int r;
+
+	if (launch->bundle && build->userns_fd < 0) {
+		r = bundle_overlay(launch);
+		r = r < 0 ? r : mount_at(build, r, "/run/host/narthex", S_IFDIR);
+	} else if (launch->bundle) {
+		r = bind_one(build, &(struct bind){
+					    .source = launch->bundle,
+					    .target = "/run/host/narthex",
+					    .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+							  MOUNT_ATTR_NODEV,
+				    });
+	} else {
+		r = 0;
+	}
+	if (r < 0)
+		return r;
+	(void)snprintf(doors, sizeof(doors), RUN_DIR "/%s/doors", launch->config.name);
+	return bind_one(
+		build, &(struct bind){ .source = doors, .target = "/run/host/narthex/doors" });
+}
+
+static int show_notify(struct build *build)
+{
+	char path[PATH_MAX];
+
+	(void)snprintf(
+		path, sizeof(path), RUN_DIR "/%s/private/notify", build->launch->config.name);
+	return bind_one(build, &(struct bind){ .source = path, .target = "/run/host/notify" });
+}
+
+static int make_host_directory(const char *path)
+{
+	_cleanup_close_ int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int fd = host < 0 ? -errno : tree_mkdir_p(host, path);
+
+	return fd < 0 ? fd : 0;
+}
+
+/* The host's store, which nothing inside may ever change, and the container's own profiles. */
+static int show_nix(struct build *build)
+{
+	static const char *const kinds[] = { "profiles", "gcroots" };
+	const struct container_config *config = &build->launch->config;
+	int r = 0;
+
+	if (config->store)
+		r = bind_one(build, &(struct bind){
+					    .source = config->store,
+					    .target = config->store,
+					    .recursive = true,
+					    .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+							  MOUNT_ATTR_NODEV,
+				    });
+	for (size_t i = 0; r >= 0 && config->per_container_nix && i < ARRAY_SIZE(kinds); i++) {
+		char source[PATH_MAX], target[PATH_MAX];
+
+		(void)snprintf(source, sizeof(source), NIX_STATE_DIR "/%s/per-container/%s",
+			kinds[i], config->name);
+		(void)snprintf(target, sizeof(target), NIX_STATE_DIR "/%s", kinds[i]);
+		r = make_host_directory(source);
+		if (r < 0)
+			return log_errno(r, "cannot make '%s'", source);
+		r = bind_one(build, &(struct bind){
+					    .source = source,
+					    .target = target,
+					    .idmap = true,
+					    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				    });
+	}
+	return r;
+}
+
+static int add_tmpfs(struct build *build, const struct config_tmpfs *tmpfs)
+{
+	char owner[16], why[256], options[1024] = "", *state = NULL;
+	struct mnt_option list[16] = { { "source", "tmpfs" }, { "uid", owner }, { "gid", owner },
+		{ "mode", "0755" } };
+	size_t n = 4;
+	int mount;
+
+	(void)snprintf(owner, sizeof(owner), "%u", build->launch->range.base);
+	if (tmpfs->options &&
+		snprintf(options, sizeof(options), "%s", tmpfs->options) >= (int)sizeof(options))
+		return log_errno(-E2BIG, "options of TemporaryFileSystem=%s", tmpfs->target);
+	for (char *word = strtok_r(options, ",", &state); word;
+		word = strtok_r(NULL, ",", &state)) {
+		char *value = strchr(word, '=');
+
+		if (n + 1 >= ARRAY_SIZE(list))
+			return log_errno(
+				-E2BIG, "options of TemporaryFileSystem=%s", tmpfs->target);
+		if (value)
+			*value++ = '\0';
+		list[n++] = (struct mnt_option){ word, value };
+	}
+	mount = mnt_new("tmpfs", list, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, why, sizeof(why));
+	if (mount < 0)
+		return log_errno(mount, "cannot make TemporaryFileSystem=%s%s%s", tmpfs->target,
+			why[0] ? ": " : "", why);
+	return mount_at(build, mount, tmpfs->target, S_IFDIR);
+}
+
+int binds_apply(struct build *build)
+{
+	const struct container_config *config = &build->launch->config;
+	int r = show_bundle(build);
+
+	if (r >= 0)
+		r = show_notify(build);
+	if (r >= 0)
+		r = show_nix(build);
+	for (size_t i = 0; r >= 0 && i < config->n_tmpfs; i++)
+		r = add_tmpfs(build, &config->tmpfs[i]);
+	for (size_t i = 0; r >= 0 && i < config->n_binds; i++) {
+		const struct config_bind *b = &config->binds[i];
+
+		r = bind_one(build, &(struct bind){
+					    .source = b->source,
+					    .target = b->target,
+					    .recursive = b->recursive,
+					    .idmap = b->idmap,
+					    .optional = b->optional,
+					    .attributes = b->read_only ? MOUNT_ATTR_RDONLY : 0,
+				    });
+	}
+	return r;
+}

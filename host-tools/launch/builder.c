@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The builder (H in docs/architecture.md): a process of the host with a mount namespace of its own.
+ * It clones the leader, which shares that mount namespace, maps its ids, builds its network and
+ * tree, moves both into the tree (pivot_root changes the root of every process that had the old
+ * one) and lets the leader go.
+ *
+ * Everything it makes belongs to namespaces and processes that die with it or with the leader, so
+ * a failure at any step needs no undoing but the end of the two processes.
+ */
+
+#include "builder.h"
+
+#include "cleanup.h"
+#include "fd.h"
+#include "guest.h"
+#include "log.h"
+#include "mnt.h"
+#include "mounts.h"
+#include "network.h"
+#include "payload.h"
+#include "syscalls.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/fsuid.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+struct builder {
+	struct build build;
+	const struct payload_stdio *stdio;
+	int socket;   /* to the supervisor */
+	int error_fd; /* the leader's words to the supervisor */
+	int go_fd;    /* a byte here lets the leader go */
+};
+
+static int clone_leader(struct builder *b)
+{
+	const struct launch *launch = b->build.launch;
+	_cleanup_close_ int go_read = -EBADF;
+	int pipe_fds[2], pidfd = -EBADF;
+	struct clone_args args = {
+		.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+	};
+	long pid;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return log_errno(-errno, "cannot make a pipe");
+	go_read = pipe_fds[0];
+	b->go_fd = pipe_fds[1];
+	if (launch->range.base != 0)
+		args.flags |= CLONE_NEWUSER;
+	if (launch->config.private_network)
+		args.flags |= CLONE_NEWNET;
+	if (launch->cgroup.fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)launch->cgroup.fd;
+	}
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return log_errno(-errno, "cannot create the container's namespaces%s",
+			errno == ENOSYS ? " (Linux 5.7 is needed)" : "");
+	if (pid == 0) {
+		(void)close(b->go_fd);
+		(void)close(b->socket);
+		payload_run(launch, b->stdio, go_read, b->error_fd);
+	}
+	b->build.leader = (pid_t)pid;
+	b->build.leader_fd = pidfd;
+	return fd_send(b->socket, BUILD_LEADER, &pidfd, 1);
+}
+
+static int write_map(const struct builder *b, const char *file)
+{
+	char path[64], line[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", b->build.leader, file);
+	(void)snprintf(line, sizeof(line), "0 %u %u\n", b->build.launch->range.base,
+		b->build.launch->range.count);
+	return file_write_string(AT_FDCWD, path, line);
+}
+
+static int map_ids(struct builder *b)
+{
+	char path[64];
+	int r;
+
+	if (b->build.launch->range.base == 0)
+		return 0;
+	r = write_map(b, "uid_map");
+	if (r >= 0)
+		r = write_map(b, "gid_map");
+	if (r < 0)
+		return log_errno(r, "cannot map ids %u to %u", b->build.launch->range.base,
+			b->build.launch->range.base + b->build.launch->range.count - 1);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", b->build.leader);
+	b->build.userns_fd = open(path, O_RDONLY | O_CLOEXEC);
+	return b->build.userns_fd < 0 ? log_errno(-errno, "cannot open the user namespace") : 0;
+}
+
+/*
+ * From here on what the builder makes belongs to the guest's root: on an idmapped mount the host's
+ * root has no id at all. The capabilities, which setfsuid(2) takes away, are taken back.
+ */
+static int act_as_guest_root(const struct build *build)
+{
+	cap_t caps;
+	int r = 0;
+
+	if (build->launch->range.base == 0)
+		return 0;
+	(void)setfsgid(build->launch->range.base);
+	(void)setfsuid(build->launch->range.base);
+	caps = cap_get_proc();
+	if (!caps || cap_fill(caps, CAP_EFFECTIVE, CAP_PERMITTED) < 0 || cap_set_proc(caps) < 0)
+		r = log_errno(-errno, "cannot keep the capabilities");
+	(void)cap_free(caps);
+	return r;
+}
+
+static int build_network(struct builder *b)
+{
+	_cleanup_close_ int netns = -EBADF;
+	char path[64];
+	int r;
+
+	if (!b->build.launch->config.private_network)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", b->build.leader);
+	netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (netns < 0)
+		return log_errno(-errno, "cannot open the container's network namespace");
+	r = network_setup(&b->build.launch->config, netns);
+	if (r < 0)
+		return r;
+	/* a sysfs shows the network namespace of the process that makes it */
+	return setns(netns, CLONE_NEWNET) < 0
+		       ? log_errno(-errno, "cannot enter the container's network namespace")
+		       : 0;
+}
+
+static int send_live_root(struct builder *b)
+{
+	_cleanup_close_ int mount = -EBADF;
+
+	/* the supervisor shows a tree on disk itself, and keeps an overlay over reboots */
+	if (!b->build.launch->config.ephemeral || b->build.launch->boots > 1)
+		return 0;
+	mount = mnt_clone(b->build.root, "", false);
+	if (mount < 0)
+		return log_errno(mount, "cannot clone the container's root");
+	return fd_send(b->socket, BUILD_ROOT, &mount, 1);
+}
+
+/* pivot_root(2), "pivot_root(".", ".")": no directory for the old root is needed. */
+static int enter_tree(const struct build *build)
+{
+	if (fchdir(build->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+		umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return log_errno(-errno, "cannot make the tree the container's root");
+	return 0;
+}
+
+static int send_done(struct builder *b, enum init_kind kind)
+{
+	char byte = (char)kind;
+	int fds[2], r;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	r = fd_write_all(fds[1], &byte, 1);
+	if (r >= 0)
+		r = fd_send(b->socket, BUILD_DONE, fds, 1);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	return r;
+}
+
+static int build(struct builder *b)
+{
+	int terminals[2], r;
+	enum init_kind kind;
+
+	(void)umask(0); /* modes are meant as they are written */
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return log_errno(-errno, "cannot make a mount namespace");
+	r = clone_leader(b);
+	if (r >= 0)
+		r = map_ids(b);
+	if (r >= 0)
+		r = build_network(b);
+	if (r >= 0)
+		r = act_as_guest_root(&b->build);
+	if (r >= 0)
+		r = root_mount(&b->build);
+	if (r < 0)
+		return r;
+	kind = guest_init_kind(&b->build.launch->config, b->build.root);
+	r = send_live_root(b);
+	if (r >= 0)
+		r = mounts_apply(&b->build);
+	if (r >= 0)
+		r = guest_populate_run(b->build.launch, b->build.root, kind);
+	if (r >= 0)
+		r = binds_apply(&b->build);
+	if (r < 0)
+		return r;
+	terminals[0] = b->build.devpts_fd;
+	terminals[1] = b->build.console_fd;
+	r = fd_send(b->socket, BUILD_TERMINALS, terminals, 2);
+	if (r >= 0)
+		r = enter_tree(&b->build);
+	if (r >= 0)
+		r = send_done(b, kind);
+	return r < 0 ? r : fd_write_all(b->go_fd, "", 1);
+}
+
+int builder_start(const struct launch *launch, const struct payload_stdio *stdio, int *ret_pidfd,
+	int *ret_socket, int *ret_error)
+{
+	int sockets[2], errors[2], pidfd;
+	sigset_t all, before;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return log_errno(-errno, "cannot make a socket pair");
+	if (pipe2(errors, O_CLOEXEC) < 0) {
+		(void)close(sockets[0]);
+		(void)close(sockets[1]);
+		return log_errno(-errno, "cannot make a pipe");
+	}
+	/* a signal must not find the supervisor's handlers in the child */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	pid = fork();
+	if (pid == 0) {
+		struct builder b = {
+			.build = {
+				.launch = launch,
+				.root = -EBADF,
+				.userns_fd = -EBADF,
+				.leader_fd = -EBADF,
+				.devpts_fd = -EBADF,
+				.console_fd = -EBADF,
+			},
+			.stdio = stdio,
+			.socket = sockets[1],
+			.error_fd = errors[1],
+			.go_fd = -EBADF,
+		};
+
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		signals_reset();
+		_exit(build(&b) < 0 ? 1 : 0);
+	}
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)close(sockets[1]);
+	(void)close(errors[1]);
+	pidfd = pid < 0 ? -errno : pidfd_open(pid, 0);
+	if (pidfd < 0) {
+		(void)close(sockets[0]);
+		(void)close(errors[0]);
+		return log_errno(pid < 0 ? pidfd : -errno, "cannot fork the builder");
+	}
+	*ret_pidfd = pidfd;
+	*ret_socket = sockets[0];
+	*ret_error = errors[0];
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "cgroup.h"
+
+#include "cleanup.h"
+#include "fd.h"
+#include "log.h"
+#include "notify.h"
+#include "syscalls.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* deep enough for a systemd inside a systemd; it bounds the walk that removes the tree */
+#define PAYLOAD_MAX_DEPTH "64"
+#define DESTROY_DEADLINE_MS 5000
+
+/* Where cgroup v2 is mounted; NULL: nowhere. systemd's hybrid layout has it at unified. */
+static const char *cgroup_mount_point(void)
+{
+	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct statfs fs;
+
+		if (statfs(places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+			return places[i];
+	}
+	return NULL;
+}
+
+/* The caller's own cgroup as an absolute path on the host. -ENODATA: no cgroup v2. */
+static int own_path(char ret[PATH_MAX])
+{
+	const char *mount_point = cgroup_mount_point();
+	_cleanup_free_ char *text = NULL;
+	ssize_t n;
+	char *line;
+
+	if (!mount_point)
+		return -ENODATA;
+	n = file_read_all(AT_FDCWD, "/proc/self/cgroup", 0, 65536, &text);
+	if (n < 0)
+		return (int)n;
+	/* "0::/path" (cgroups(7)); the line may be the first or follow those of v1 */
+	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	if (!line)
+		return -ENODATA;
+	line += line == text ? 3 : 4;
+	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(line, "/..", 3) == 0)
+		return -ENODATA; /* outside of the cgroup namespace that we see */
+	if (snprintf(ret, PATH_MAX, "%s%s", mount_point, line[1] ? line : "") >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return 0;
+}
+
+static int make_directory(const char *path)
+{
+	int fd;
+
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int cgroup_enter_supervisor(bool service)
+{
+	char path[PATH_MAX + 16];
+	_cleanup_close_ int fd = -EBADF;
+	int pidfd = -EBADF;
+	char message[64];
+	long pid;
+	int r;
+
+	if (!service || own_path(path) < 0)
+		return 0;
+	strcat(path, "/supervisor");
+	fd = make_directory(path);
+	if (fd < 0)
+		return log_errno(fd, "cannot make cgroup '%s' (the unit needs Delegate=yes)", path);
+	struct clone_args args = {
+		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.cgroup = (uint64_t)fd,
+	};
+	pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (pid < 0)
+		return log_errno(-errno, "cannot clone into cgroup '%s'", path);
+	if (pid == 0)
+		return 0;
+	(void)snprintf(message, sizeof(message), "MAINPID=%ld", pid);
+	r = notify_systemd(message);
+	if (r < 0) {
+		log_errno(r, "cannot tell systemd the main process");
+		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+		_exit(1);
+	}
+	_exit(0);
+}
+
+/*
+ * The directories that belong to the guest are the payload's and those below; the files are what
+ * cgroups(7) names for delegation. Limits (memory.max, pids.max …) stay root's.
+ */
+static int delegate(int fd, uint32_t uid)
+{
+	static const char *const files[] = { "cgroup.procs", "cgroup.threads",
+		"cgroup.subtree_control", "memory.oom.group" };
+
+	if (uid == 0)
+		return 0;
+	if (fchown(fd, uid, uid) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (fchownat(fd, files[i], uid, uid, AT_SYMLINK_NOFOLLOW) < 0 && errno != ENOENT)
+			return -errno;
+	return 0;
+}
+
+int cgroup_make_payload(bool service, const char *name, uint32_t uid, struct cgroup *ret)
+{
+	char own[PATH_MAX], path[PATH_MAX + 128];
+	_cleanup_close_ int fd = -EBADF;
+	int r = own_path(own);
+
+	*ret = CGROUP_NULL;
+	if (r == -ENODATA) {
+		log_warning(
+			"no cgroup v2 on this host: container '%s' has no cgroup of its own", name);
+		return 0;
+	}
+	if (r < 0)
+		return log_errno(r, "cannot find the own cgroup");
+	if (service) {
+		char *slash = strrchr(own, '/');
+
+		if (slash && strcmp(slash, "/supervisor") == 0)
+			*slash = '\0';
+		(void)snprintf(path, sizeof(path), "%s/payload", own);
+	} else {
+		(void)snprintf(path, sizeof(path), "%s/narthex-%s", own, name);
+	}
+	cgroup_destroy_path(path);
+	fd = make_directory(path);
+	if (fd < 0)
+		return log_errno(fd, "cannot make cgroup '%s'", path);
+	(void)file_write_string(fd, "cgroup.max.depth", PAYLOAD_MAX_DEPTH);
+	r = delegate(fd, uid);
+	if (r < 0)
+		return log_errno(r, "cannot give cgroup '%s' to the container", path);
+	ret->path = strdup(path);
+	if (!ret->path)
+		return -ENOMEM;
+	ret->fd = TAKE_FD(fd);
+	return 0;
+}
+
+void cgroup_enable_controllers(const struct cgroup *cgroup)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int unit = -EBADF;
+	char *state = NULL;
+
+	if (cgroup->fd < 0)
+		return;
+	unit = openat(cgroup->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (unit < 0 || file_read_all(unit, "cgroup.controllers", 0, 4096, &text) < 0)
+		return;
+	for (char *name = strtok_r(text, " \n", &state); name;
+		name = strtok_r(NULL, " \n", &state)) {
+		char word[64];
+
+		(void)snprintf(word, sizeof(word), "+%s", name);
+		if (file_write_string(unit, "cgroup.subtree_control", word) < 0)
+			log_debug("cannot enable controller %s for the payload: %m", name);
+	}
+}
+
+static void kill_listed(int fd)
+{
+	_cleanup_free_ char *text = NULL;
+	char *state = NULL;
+
+	if (file_read_all(fd, "cgroup.procs", 0, 1 << 20, &text) < 0)
+		return;
+	for (char *pid = strtok_r(text, "\n", &state); pid; pid = strtok_r(NULL, "\n", &state)) {
+		long n = strtol(pid, NULL, 10);
+
+		if (n > 1)
+			(void)kill((pid_t)n, SIGKILL);
+	}
+}
+
+int cgroup_kill(const struct cgroup *cgroup)
+{
+	int r;
+
+	if (cgroup->fd < 0)
+		return 0;
+	r = file_write_string(cgroup->fd, "cgroup.kill", "1");
+	if (r == -ENOENT) {
+		kill_listed(cgroup->fd);
+		r = 0;
+	}
+	return r;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static bool populated(int fd)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return file_read_all(fd, "cgroup.events", 0, 4096, &text) > 0 &&
+	       strstr(text, "populated 1");
+}
+
+/* Waits until no process is left (cgroup.events changes wake poll() with POLLPRI). */
+static void wait_unpopulated(int fd)
+{
+	_cleanup_close_ int events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int64_t deadline = now_ms() + DESTROY_DEADLINE_MS;
+
+	while (events >= 0 && populated(fd)) {
+		struct pollfd p = { .fd = events, .events = POLLPRI };
+		int64_t left = deadline - now_ms();
+
+		if (left <= 0)
+			return;
+		(void)poll(&p, 1, left > 100 ? 100 : (int)left);
+	}
+}
+
+/* Removes the directories below fd. PAYLOAD_MAX_DEPTH bounds the recursion. */
+static void remove_below(int fd)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+
+	dir = copy < 0 ? NULL : fdopendir(copy);
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_close_ int child = -EBADF;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0)
+			continue;
+		child = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (child < 0)
+			continue;
+		remove_below(child);
+		(void)unlinkat(fd, entry->d_name, AT_REMOVEDIR);
+	}
+}
+
+void cgroup_destroy_path(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (rmdir(path) == 0)
+		return;
+	(void)cgroup_kill(&(struct cgroup){ .fd = fd });
+	wait_unpopulated(fd);
+	remove_below(fd);
+	if (rmdir(path) < 0 && errno != ENOENT)
+		log_errno(-errno, "cannot remove cgroup '%s'", path);
+}
+
+void cgroup_destroy(struct cgroup *cgroup)
+{
+	close_fdp(&cgroup->fd);
+	if (cgroup->path)
+		cgroup_destroy_path(cgroup->path);
+	free(TAKE_PTR(cgroup->path));
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * What the launcher's own stdin, stdout and stderr are to the payload. None of them is ever handed
+ * in; the payload gets the console of its own devpts, or pipes that the launcher made:
+ *
+ *   in a service, or an init without a terminal:   the console's output becomes lines on stdout
+ * (the journal) in the foreground on a terminal:                the terminal in raw mode, both
+ * ways, and its size a command in the foreground, no terminal:       three pipes, byte for byte
+ */
+
+#include "builder.h"
+#include "stream.h"
+
+#include <termios.h>
+
+enum console_mode { CONSOLE_LINES, CONSOLE_TERMINAL, CONSOLE_PIPES };
+
+struct console {
+	enum console_mode mode;
+	struct event_base *base; /* borrowed */
+	struct stream in, out, err;
+	int pipe_fds[3];	    /* our ends, until the streams take them */
+	struct payload_stdio guest; /* the payload's ends */
+	int console_fd;		    /* borrowed from the supervisor while a guest runs */
+	bool raw;		    /* saved is to be restored */
+	struct termios saved;
+	void (*escape)(void *arg); /* ^] three times within a second */
+	void *escape_arg;
+	unsigned int escapes;
+	int64_t escape_time_ms;
+};
+
+/* Before a guest is built: chooses the mode and makes the pipes. Logs. 0 or -errno. */
+int console_prepare(struct console *console, const struct launch *launch, struct event_base *base);
+
+/* A guest runs: starts copying. console_fd: the console's master, borrowed. Logs. 0 or -errno. */
+int console_start(struct console *console, int console_fd);
+
+/* The caller's terminal has a new size. */
+void console_resize(struct console *console);
+
+/* The guest has ended: what it wrote is written out, the caller's terminal is as before. */
+void console_finish(struct console *console);

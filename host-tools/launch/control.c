@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "control.h"
+
+#include "cleanup.h"
+#include "log.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define REQUEST_MAX 256
+#define BACKLOG 16
+static const struct timeval request_deadline = { .tv_sec = 5 };
+
+struct client {
+	struct control *control;
+	struct event *readable;
+	int fd;
+};
+
+static void client_free(struct client *client)
+{
+	event_free(client->readable);
+	close_fdp(&client->fd);
+	free(client);
+}
+
+static void reply(int fd, const char *text, const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * 2)];
+	} control = {};
+	struct iovec iov = { .iov_base = (void *)text, .iov_len = strlen(text) };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n > 0) {
+		struct cmsghdr *cmsg;
+
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		cmsg = CMSG_FIRSTHDR(&message);
+		cmsg->cmsg_level = SOL_SOCKET;
+		cmsg->cmsg_type = SCM_RIGHTS;
+		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n);
+	}
+	if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_debug("cannot answer on the control socket: %m");
+}
+
+static void reply_status(struct control *control, int fd)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (control->status(control->arg, &text) < 0)
+		reply(fd, "error: no status", NULL, 0);
+	else
+		reply(fd, text, NULL, 0);
+}
+
+static void reply_pty(struct control *control, int fd)
+{
+	int fds[2], r = control->pty(control->arg, fds);
+	char text[128];
+
+	if (r < 0) {
+		(void)snprintf(text, sizeof(text), "error: cannot open a pty: %s", strerror(-r));
+		reply(fd, text, NULL, 0);
+		return;
+	}
+	reply(fd, "ok", fds, 2);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
+static void on_request(int fd, short what, void *arg)
+{
+	struct client *client = arg;
+	char request[REQUEST_MAX + 1];
+	ssize_t n = what & EV_TIMEOUT ? 0 : recv(fd, request, REQUEST_MAX, MSG_DONTWAIT);
+
+	request[n > 0 ? n : 0] = '\0';
+	if (n > 0 && strcmp(request, "status") == 0)
+		reply_status(client->control, fd);
+	else if (n > 0 && strcmp(request, "pty") == 0)
+		reply_pty(client->control, fd);
+	else if (n > 0)
+		reply(fd, "error: unknown request: status or pty", NULL, 0);
+	client_free(client);
+}
+
+static void on_connection(int fd, short what, void *arg)
+{
+	struct control *control = arg;
+	_cleanup_close_ int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct ucred ucred;
+	socklen_t len = sizeof(ucred);
+	struct client *client;
+
+	(void)what;
+	if (peer < 0 || getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &ucred, &len) < 0 ||
+		ucred.uid != 0)
+		return;
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return;
+	client->control = control;
+	client->readable = event_new(control->base, peer, EV_READ, on_request, client);
+	if (!client->readable || event_add(client->readable, &request_deadline) < 0) {
+		if (client->readable)
+			event_free(client->readable);
+		free(client);
+		return;
+	}
+	client->fd = TAKE_FD(peer);
+}
+
+int control_start(struct control *control, struct event_base *base, const struct state *state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask = umask(0177);
+	int r = fd < 0 ? -errno : 0;
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path),
+		"/proc/self/fd/%d/launcher.socket", state->dir_fd);
+	if (r >= 0 && (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+			      listen(fd, BACKLOG) < 0))
+		r = -errno;
+	(void)umask(mask);
+	if (r < 0)
+		return log_errno(r, "cannot listen on " RUN_DIR "/%s/launcher.socket", state->name);
+	control->base = base;
+	control->listening = event_new(base, fd, EV_READ | EV_PERSIST, on_connection, control);
+	if (!control->listening || event_add(control->listening, NULL) < 0)
+		return log_errno(-ENOMEM, "cannot watch the control socket");
+	control->fd = TAKE_FD(fd);
+	return 0;
+}
+
+void control_stop(struct control *control)
+{
+	if (control->listening)
+		event_free(TAKE_PTR(control->listening));
+	close_fdp(&control->fd);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * /run/narthex/NAME/launcher.socket: SOCK_SEQPACKET, mode 0600, peers with uid 0 only. One request
+ * a connection, one message of text each way:
+ *
+ *   status   a JSON object
+ *   pty      "ok", with two descriptors: master and slave of a new pty of the container's devpts
+ *
+ * Anything else gets "error: ..." and the connection is closed.
+ */
+
+#include "launch.h"
+
+#include <event2/event.h>
+
+struct control {
+	struct event_base *base; /* borrowed */
+	struct event *listening;
+	int fd;
+	/* asks the supervisor; *ret: caller frees. 0 or -errno */
+	int (*status)(void *arg, char **ret);
+	int (*pty)(void *arg, int ret_fds[2]);
+	void *arg;
+};
+
+#define CONTROL_NULL ((struct control){ .fd = -EBADF })
+
+/* Binds and listens; the callbacks and arg are set by the caller before. Logs. 0 or -errno. */
+int control_start(struct control *control, struct event_base *base, const struct state *state);
+
+void control_stop(struct control *control);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* What the parts of the launcher share about one container. docs/architecture.md has the flow. */
+
+#include "../config.h"
+#include "cgroup.h"
+#include "state.h"
+#include "uidrange.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Which program the guest's PID 1 is: it decides the signal that stops it and who says READY=1. */
+enum init_kind {
+	INIT_OTHER,
+	INIT_SYSTEMD,
+	INIT_BUSYBOX,
+	INIT_COMMAND, /* Boot=no */
+};
+
+/* The container, from the launcher's start to its end; reboots stay inside. */
+struct launch {
+	struct container_config config;
+	bool foreground; /* stdio is the caller's, not the journal's */
+	bool service;	 /* run by systemd, with a delegated cgroup */
+	struct state state;
+	struct uid_range range;
+	struct cgroup cgroup;
+	int notify_fd;	    /* from the guest's PID 1 */
+	unsigned int boots; /* how often the guest has been built; more than 1: it has rebooted */
+	char *bundle;	    /* the directory that appears at /run/host/narthex; NULL: none */
+};
+
+/*
+ * What the builder has to say to the supervisor: tags of fd_send() on one socket pair, with as
+ * many descriptors each as is said here.
+ */
+enum build_tag {
+	BUILD_LEADER = 'L',    /* 1: the leader's pidfd */
+	BUILD_ROOT = 'R',      /* 1: the live root as a detached mount (ephemeral, first boot) */
+	BUILD_TERMINALS = 'T', /* 2: devpts, the console's master */
+	BUILD_DONE = 'D',      /* 1: a pipe with one byte, the enum init_kind */
+};

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+
+/* narthex-launch: the launcher. See narthex-launch(8), docs/architecture.md. */
+
+#include "../config.h"
+#include "../name.h"
+#include "cgroup.h"
+#include "cleanup.h"
+#include "launch.h"
+#include "log.h"
+#include "supervise.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define EXIT_USAGE 2
+#define EXIT_OWN 125
+
+static const char *arg_name;
+static const char *arg_config;
+static const char *arg_root;
+static const char *arg_cleanup;
+static bool arg_foreground;
+static char **arg_sets; /* SECTION.KEY=VALUE, in argv's order */
+static size_t arg_n_sets;
+static char **arg_command;
+
+static void usage(FILE *f)
+{
+	(void)fputs("narthex-launch NAME\n"
+		    "narthex-launch --config FILE NAME\n"
+		    "narthex-launch [--foreground] --root DIR [--name NAME] [--set "
+		    "SECTION.KEY=VALUE]… [-- CMD…]\n"
+		    "narthex-launch --cleanup NAME\n\n"
+		    "Builds a container and runs it until it ends.\n\n"
+		    "  --config FILE            read FILE instead of /etc/narthex/NAME.conf\n"
+		    "  --root DIR               a directory tree instead of a configuration\n"
+		    "  --name NAME              its name; default: the last part of DIR\n"
+		    "  --set SECTION.KEY=VALUE  a line of a configuration, for --root\n"
+		    "  --foreground             stdin, stdout and stderr are the container's\n"
+		    "  --cleanup NAME           remove what a crashed launcher left\n"
+		    "  --help, --version\n",
+		f);
+}
+
+static int parse_argv(int argc, char **argv)
+{
+	enum {
+		OPT_CONFIG = 256,
+		OPT_ROOT,
+		OPT_NAME,
+		OPT_SET,
+		OPT_FOREGROUND,
+		OPT_CLEANUP,
+		OPT_HELP,
+		OPT_VERSION
+	};
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, OPT_CONFIG },
+		{ "root", required_argument, NULL, OPT_ROOT },
+		{ "name", required_argument, NULL, OPT_NAME },
+		{ "set", required_argument, NULL, OPT_SET },
+		{ "foreground", no_argument, NULL, OPT_FOREGROUND },
+		{ "cleanup", required_argument, NULL, OPT_CLEANUP },
+		{ "help", no_argument, NULL, OPT_HELP },
+		{ "version", no_argument, NULL, OPT_VERSION },
+		{},
+	};
+	int c;
+
+	arg_sets = calloc((size_t)argc, sizeof(*arg_sets));
+	if (!arg_sets)
+		return -ENOMEM;
+	while ((c = getopt_long(argc, argv, "+", options, NULL)) >= 0) {
+		switch (c) {
+		case OPT_CONFIG:
+			arg_config = optarg;
+			break;
+		case OPT_ROOT:
+			arg_root = optarg;
+			break;
+		case OPT_NAME:
+			arg_name = optarg;
+			break;
+		case OPT_SET:
+			arg_sets[arg_n_sets++] = optarg;
+			break;
+		case OPT_FOREGROUND:
+			arg_foreground = true;
+			break;
+		case OPT_CLEANUP:
+			arg_cleanup = optarg;
+			break;
+		case OPT_HELP:
+			usage(stdout);
+			exit(0);
+		case OPT_VERSION:
+			(void)puts("narthex " NARTHEX_VERSION);
+			exit(0);
+		default:
+			return -EINVAL;
+		}
+	}
+	arg_command = argv + optind;
+	if (arg_cleanup)
+		return optind == argc ? 0 : -EINVAL;
+	if (arg_root)
+		return arg_config ? -EINVAL : 0;
+	if (argc - optind != 1 || arg_name || arg_n_sets > 0)
+		return -EINVAL;
+	arg_name = argv[optind];
+	arg_command = NULL;
+	return 0;
+}
+
+/* The name of a container that was given by its root only: the last part, or the host's name for
+ * "/". */
+static int default_name(const char *root, char name[NAME_MAX_LEN + 1])
+{
+	char path[PATH_MAX];
+	const char *base;
+
+	if (!realpath(root, path))
+		return log_errno(-errno, "cannot find root '%s'", root);
+	base = strrchr(path, '/') + 1;
+	if (*base == '\0') {
+		if (gethostname(name, NAME_MAX_LEN) < 0)
+			return log_errno(-errno, "cannot read the host's name");
+		name[NAME_MAX_LEN] = '\0';
+		return 0;
+	}
+	if (strlen(base) > NAME_MAX_LEN) {
+		log_error("'%s' is too long for a name: use --name", base);
+		return -EINVAL;
+	}
+	strcpy(name, base);
+	return 0;
+}
+
+static int set_one(struct container_config *config, const char *set)
+{
+	_cleanup_free_ char *copy = strdup(set);
+	char *dot = copy ? strchr(copy, '.') : NULL;
+	char *equals = dot ? strchr(dot, '=') : NULL;
+
+	if (!copy)
+		return -ENOMEM;
+	if (!equals) {
+		log_error("--set %s: SECTION.KEY=VALUE is expected", set);
+		return -EINVAL;
+	}
+	*dot = *equals = '\0';
+	return config_set(config, "--set", copy, dot + 1, equals + 1);
+}
+
+static int take_command(struct container_config *config)
+{
+	size_t n = 0;
+
+	while (arg_command[n])
+		n++;
+	if (n == 0)
+		return 0;
+	config->parameters = calloc(n + 1, sizeof(char *));
+	for (size_t i = 0; config->parameters && i < n; i++) {
+		config->parameters[i] = strdup(arg_command[i]);
+		if (!config->parameters[i])
+			return -ENOMEM;
+	}
+	return config->parameters ? 0 : -ENOMEM;
+}
+
+static int config_from_options(struct container_config *config)
+{
+	char name[NAME_MAX_LEN + 1], root[PATH_MAX];
+	const char *why;
+	int r;
+
+	if (!arg_name) {
+		r = default_name(arg_root, name);
+		if (r < 0)
+			return r;
+		arg_name = name;
+	}
+	if (!name_is_valid(arg_name, &why)) {
+		log_error("'%s' can't be a container's name: %s", arg_name, why);
+		return -EINVAL;
+	}
+	r = config_default(arg_name, config);
+	if (r < 0)
+		return log_errno(r, "cannot make a configuration");
+	if (!realpath(arg_root, root))
+		return log_errno(-errno, "cannot find root '%s'", arg_root);
+	r = config_set(config, "--root", "Files", "Root", root);
+	for (size_t i = 0; r >= 0 && i < arg_n_sets; i++)
+		r = set_one(config, arg_sets[i]);
+	if (r >= 0)
+		r = take_command(config);
+	return r < 0 ? r : config_check(config, "narthex-launch");
+}
+
+/* The directory that goes to /run/host/narthex: guest/ beside this program, installed or built. */
+static int find_bundle(char **ret)
+{
+	char path[PATH_MAX], agent[PATH_MAX + 32];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	char *slash;
+
+	if (n < 0)
+		return log_errno(-errno, "cannot find this program");
+	path[n] = '\0';
+	slash = strrchr(path, '/');
+	*slash = '\0';
+	(void)snprintf(agent, sizeof(agent), "%s/guest/doors", path);
+	if (access(agent, F_OK) < 0)
+		return log_errno(-errno,
+			"the guest's half of narthex is missing ('%s'): install it again", agent);
+	*strrchr(agent, '/') = '\0';
+	*ret = strdup(agent);
+	return *ret ? 0 : -ENOMEM;
+}
+
+static int check_root(const struct container_config *config)
+{
+	struct stat st;
+
+	if (stat(config->root, &st) < 0)
+		return log_errno(-errno, "cannot use root '%s' (Root=) of container '%s'",
+			config->root, config->name);
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	log_error(
+		"root '%s' (Root=) of container '%s' is no directory", config->root, config->name);
+	return -ENOTDIR;
+}
+
+static int run(void)
+{
+	struct launch launch = { .state = STATE_NULL, .cgroup = CGROUP_NULL, .notify_fd = -EBADF };
+	int status = EXIT_OWN;
+
+	launch.foreground = arg_foreground;
+	/* both are systemd's (systemd.exec(5), sd_notify(3)); by hand there is no unit to divide */
+	launch.service = !arg_foreground && getenv("INVOCATION_ID") && getenv("NOTIFY_SOCKET");
+	if ((arg_root ? config_from_options(&launch.config)
+		      : config_load(arg_name, arg_config, &launch.config)) >= 0 &&
+		check_root(&launch.config) >= 0 && find_bundle(&launch.bundle) >= 0 &&
+		cgroup_enter_supervisor(launch.service) >= 0 &&
+		state_acquire(launch.config.name, &launch.state) >= 0 &&
+		uid_range_acquire(&launch.config, &launch.range) >= 0)
+		status = supervise(&launch);
+	state_release(&launch.state);
+	uid_range_release(&launch.range);
+	config_done(&launch.config);
+	free(launch.bundle);
+	return status;
+}
+
+static int cleanup(void)
+{
+	struct state state;
+	const char *why;
+	int r;
+
+	if (!name_is_valid(arg_cleanup, &why)) {
+		log_error("'%s' can't be a container's name: %s", arg_cleanup, why);
+		return EXIT_USAGE;
+	}
+	r = state_acquire(arg_cleanup, &state);
+	if (r < 0)
+		return EXIT_OWN;
+	state_release(&state);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	log_init("narthex-launch");
+	if (parse_argv(argc, argv) < 0) {
+		usage(stderr);
+		free(arg_sets);
+		return EXIT_USAGE;
+	}
+	if (geteuid() != 0) {
+		log_error("narthex-launch needs root");
+		free(arg_sets);
+		return EXIT_OWN;
+	}
+	status = arg_cleanup ? cleanup() : run();
+	free(arg_sets);
+	return status;
+}

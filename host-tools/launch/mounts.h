@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The container's tree: its root and everything mounted below. Runs in the builder. */
+
+#include "launch.h"
+
+struct build {
+	const struct launch *launch;
+	int root;      /* the mounted root, O_PATH */
+	int userns_fd; /* -EBADF: no user namespace */
+	pid_t leader;
+	int leader_fd;
+	int devpts_fd; /* the root of the container's devpts; this and the next by mounts_apply() */
+	int console_fd; /* the master of the container's first pty */
+};
+
+/*
+ * Mounts the root (idmapped with a user namespace; an overlay when ephemeral) on the builder's
+ * staging directory and opens it as build->root. Logs. 0 or -errno.
+ */
+int root_mount(struct build *build);
+
+/*
+ * Mounts the table: /proc, /sys, /dev, /run, /tmp, cgroups, masks; then the bundle, the doors, the
+ * store, binds and tmpfs of the configuration. The caller has entered the leader's network
+ * namespace. Logs. 0 or -errno.
+ */
+int mounts_apply(struct build *build);
+
+/* What the configuration adds: the store, per-container Nix directories, Bind=,
+ * TemporaryFileSystem=. Logs. */
+int binds_apply(struct build *build);
+
+/* Attaches a detached mount (consumed) at a path in the container, making the mount point. kind:
+ * S_IFDIR or S_IFREG. Logs. */
+int mount_at(struct build *build, int mount, const char *path, mode_t kind);

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#include "notify.h"
+
+#include "cleanup.h"
+#include "syscalls.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+/* sd_notify(3) allows no more than this in practice (systemd's NOTIFY_BUFFER_MAX is PIPE_BUF) */
+#define MESSAGE_MAX 4096
+
+int notify_systemd(const char *message)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	_cleanup_close_ int fd = -EBADF;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t len;
+
+	if (!path || !path[0])
+		return 0;
+	if ((path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
+		return -EINVAL;
+	strcpy(address.sun_path, path);
+	len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	else
+		len++;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, len) <
+		0)
+		return -errno;
+	return 0;
+}
+
+int notify_listen(int dirfd)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const int on = 1, off = 0;
+
+	if (fd < 0)
+		return -errno;
+	(void)snprintf(
+		address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/notify", dirfd);
+	(void)unlinkat(dirfd, "notify", 0);
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+		fchmodat(dirfd, "notify", 0666, 0) < 0 ||
+		setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+		return -errno;
+	/* Linux 6.16; before that a truncated control buffer drops descriptors at once */
+	(void)setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+	return TAKE_FD(fd);
+}
+
+static bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	while (text) {
+		if (strncmp(text, line, len) == 0 && (text[len] == '\n' || text[len] == '\0'))
+			return true;
+		text = strchr(text, '\n');
+		text = text ? text + 1 : NULL;
+	}
+	return false;
+}
+
+bool notify_is_ready(int fd, pid_t leader)
+{
+	char text[MESSAGE_MAX + 1];
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))]; /* no room for a descriptor */
+	} control = {};
+	struct iovec iov = { .iov_base = text, .iov_len = MESSAGE_MAX };
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	struct cmsghdr *cmsg;
+	struct ucred sender;
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	cmsg = CMSG_FIRSTHDR(&message);
+	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
+		return false;
+	memcpy(&sender, CMSG_DATA(cmsg), sizeof(sender));
+	return sender.pid == leader && has_line(text, "READY=1");
+}

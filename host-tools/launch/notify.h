@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Both sides of sd_notify(3): telling the host's service manager, and hearing the guest's PID 1.
+ * The protocol is a datagram of KEY=VALUE lines on a Unix socket; libsystemd would cost the
+ * launcher more memory than all the rest of it (docs/architecture.md).
+ */
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Sends message to $NOTIFY_SOCKET. 0 when there is none. */
+int notify_systemd(const char *message);
+
+/*
+ * A datagram socket bound to "notify" in dirfd, mode 0666 (its directory is not), that takes no
+ * descriptors where the kernel can refuse them. Returns it, nonblocking, or -errno.
+ */
+int notify_listen(int dirfd);
+
+/*
+ * Takes one message. True: it came from leader and says READY=1. False: anything else; call again
+ * at the next event.
+ */
+bool notify_is_ready(int fd, pid_t leader);

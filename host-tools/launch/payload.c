@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The order matters. The mount namespace comes first: its copy belongs to the container's user
+ * namespace and is locked by the kernel. The filter comes before the capabilities, since loading it
+ * needs CAP_SYS_ADMIN, which the configuration may take away; what follows it (prctl, capset,
+ * close_range, execve) is allowed by it.
+ */
+
+#include "payload.h"
+
+#include "caps.h"
+#include "cleanup.h"
+#include "fd.h"
+#include "guest.h"
+#include "seccomp.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#ifndef KEYCTL_JOIN_SESSION_KEYRING
+#define KEYCTL_JOIN_SESSION_KEYRING 1 /* linux/keyctl.h */
+#endif
+
+static int leader_error_fd = -EBADF;
+static int fail_status = 125; /* anything of narthex's own */
+
+static _Noreturn void fail(int r, const char *what, const char *subject)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text), "%s%s%s%s: %s", what, subject ? " '" : "",
+		subject ? subject : "", subject ? "'" : "", strerror(-r));
+
+	(void)fd_write_all(
+		leader_error_fd, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	_exit(fail_status);
+}
+
+static void become_root(void)
+{
+	/* a new user namespace starts without an identity; the host's groups must go in any case */
+	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		fail(-errno, "cannot become the container's root", NULL);
+	/* after the change of ids, which clears it: without its launcher the container ends */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		fail(-errno, "cannot tie the container to its launcher", NULL);
+}
+
+static void take_namespaces(const struct launch *launch)
+{
+	const char *name = launch->config.hostname ? launch->config.hostname : launch->config.name;
+
+	/* the cgroup namespace starts where the process is; clone3() would take the builder's place
+	 */
+	if (unshare(CLONE_NEWNS | (launch->cgroup.fd >= 0 ? CLONE_NEWCGROUP : 0)) < 0)
+		fail(-errno, "cannot unshare the mount namespace", NULL);
+	/* the guest's services get their own mounts from PID 1's: its init expects them to follow
+	 */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
+		fail(-errno, "cannot share the mounts inside the container", NULL);
+	if (sethostname(name, strlen(name)) < 0)
+		fail(-errno, "cannot set the host name", name);
+	/* keys of the host's session stay outside; without keyrings in the kernel there is nothing
+	 * to do */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		fail(-errno, "cannot make a session keyring", NULL);
+}
+
+static void take_stdio(const struct payload_stdio *stdio)
+{
+	int fds[3], console = -EBADF;
+
+	if (setsid() < 0)
+		fail(-errno, "cannot make a session", NULL);
+	if (stdio->fds[0] < 0) {
+		console = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
+		if (console < 0)
+			fail(-errno, "cannot open", "/dev/console");
+		(void)ioctl(console, TIOCSCTTY, 0);
+	}
+	for (int i = 0; i < 3; i++)
+		fds[i] = console >= 0 ? console : stdio->fds[i];
+	for (int i = 0; i < 3; i++)
+		if (dup2(fds[i], i) < 0)
+			fail(-errno, "cannot place stdio", NULL);
+}
+
+void signals_reset(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	for (int i = 1; i <= SIGRTMAX; i++)
+		(void)signal(i, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void restrict_powers(const struct container_config *config)
+{
+	uint64_t keep = caps_default(config->private_network);
+	int r;
+
+	keep = (keep | config->capability_keep) & ~config->capability_drop;
+	r = seccomp_apply(keep);
+	if (r < 0)
+		fail(r, "cannot install the system call filter", NULL);
+	r = caps_apply(keep);
+	if (r < 0)
+		fail(r, "cannot cut the capabilities", NULL);
+}
+
+/* The environment of the init, which frees nothing: it is executed with it. */
+static char **make_environment(const struct launch *launch)
+{
+	const struct container_config *config = &launch->config;
+	static char uuid[sizeof("container_uuid=") + 32] = "container_uuid=";
+	size_t n = 0, count = 0;
+	char **list;
+
+	while (config->environment && config->environment[count])
+		count++;
+	list = calloc(count + 8, sizeof(*list));
+	if (!list)
+		fail(-ENOMEM, "cannot make the environment", NULL);
+	guest_uuid(config, uuid + strlen("container_uuid="));
+	list[n++] = (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	list[n++] = (char *)"container=narthex";
+	list[n++] = uuid;
+	if (config->boot) {
+		list[n++] = (char *)"NOTIFY_SOCKET=/run/host/notify";
+	} else {
+		list[n++] = (char *)"HOME=/root";
+		list[n++] = (char *)"USER=root";
+		list[n++] = (char *)"TERM=linux";
+	}
+	/* the first entry of a name wins with most programs: the configuration's come first */
+	memmove(list + count, list, n * sizeof(*list));
+	if (count > 0)
+		memcpy(list, config->environment, count * sizeof(*list));
+	return list;
+}
+
+static size_t count_strings(char **list)
+{
+	size_t n = 0;
+
+	while (list && list[n])
+		n++;
+	return n;
+}
+
+static void execute_init(const struct launch *launch, char **environment)
+{
+	static const char *const inits[] = { "/sbin/init", "/usr/lib/systemd/systemd",
+		"/lib/systemd/systemd" };
+	const struct container_config *config = &launch->config;
+	size_t n = count_strings(config->parameters);
+	char path[PATH_MAX], **argv = calloc(n + 2, sizeof(*argv));
+
+	if (!argv)
+		fail(-ENOMEM, "cannot start the init", NULL);
+	if (n > 0)
+		memcpy(argv + 1, config->parameters, n * sizeof(*argv));
+	if (config->path) {
+		(void)snprintf(path, sizeof(path), "%s/init", config->path);
+		argv[0] = path;
+		(void)execve(path, argv, environment);
+		fail(-errno, "cannot execute", path);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(inits); i++) {
+		argv[0] = (char *)inits[i];
+		(void)execve(inits[i], argv, environment);
+		if (errno != ENOENT)
+			fail(-errno, "cannot execute", inits[i]);
+	}
+	fail(-ENOENT,
+		"the container's root has no init (/sbin/init): install one, or run a command "
+		"(Boot=no, narthex run -- CMD)",
+		NULL);
+}
+
+static void execute_command(const struct launch *launch, char **environment)
+{
+	const struct container_config *config = &launch->config;
+	size_t n = count_strings(config->parameters);
+	char **argv = calloc(n + 3, sizeof(*argv));
+
+	if (!argv)
+		fail(-ENOMEM, "cannot start the command", NULL);
+	if (n == 0)
+		fail(-EINVAL, "no command: Boot=no needs Parameters=", NULL);
+	memcpy(argv + 2, config->parameters, n * sizeof(*argv));
+	if (config->process_two) {
+		argv[0] = (char *)"narthex-init";
+		argv[1] = (char *)"--";
+		(void)execve("/run/host/narthex/narthex-init", argv, environment);
+		fail(-errno, "cannot execute", "/run/host/narthex/narthex-init");
+	}
+	environ = environment; /* its PATH is the one that counts */
+	(void)execvpe(argv[2], argv + 2, environment);
+	fail_status = errno == ENOENT ? 127 : 126; /* as every shell has it */
+	fail(-errno, "cannot execute", argv[2]);
+}
+
+static void change_directory(const struct container_config *config)
+{
+	const char *wanted = config->working_directory ? config->working_directory : "/";
+	char cwd[PATH_MAX];
+
+	if (chdir(wanted) < 0)
+		fail(-errno, "cannot change to WorkingDirectory", wanted);
+	/* a directory outside of the root would show as "(unreachable)…" (CVE-2024-21626) */
+	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
+		fail(-EXDEV, "the working directory is outside of the container", NULL);
+}
+
+_Noreturn void payload_run(
+	const struct launch *launch, const struct payload_stdio *stdio, int go_fd, int error_fd)
+{
+	char byte;
+
+	leader_error_fd = error_fd;
+	/* end of file: the builder failed and has said why */
+	if (read(go_fd, &byte, 1) != 1)
+		_exit(125);
+	become_root();
+	take_namespaces(launch);
+	take_stdio(stdio);
+	(void)umask(022);
+	change_directory(&launch->config);
+	signals_reset();
+	restrict_powers(&launch->config);
+	/* nothing of the launcher's is open in the init, error_fd included: its closing says "done"
+	 */
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		fail(-errno, "cannot close the launcher's descriptors", NULL);
+	if (launch->config.boot)
+		execute_init(launch, make_environment(launch));
+	execute_command(launch, make_environment(launch));
+	_exit(125);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "builder.h"
+
+/*
+ * The leader, from its birth to the init's exec. Waits for a byte on go_fd (the tree is built and
+ * pivoted to), then makes the namespaces and limits its own and executes. What fails is written to
+ * error_fd as one line of text. All descriptors are the process' own.
+ */
+_Noreturn void payload_run(
+	const struct launch *launch, const struct payload_stdio *stdio, int go_fd, int error_fd);
+
+/* Every signal to its default, none blocked. */
+void signals_reset(void);

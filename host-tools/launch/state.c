@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The lock file is the truth about "running": a start that gets the lock may remove whatever lies
+ * beside it. A file that was unlinked between our open and our flock is not the lock any more, so
+ * after locking we look whether it still has a name.
+ */
+
+#include "state.h"
+
+#include "cgroup.h"
+#include "cleanup.h"
+#include "fd.h"
+#include "log.h"
+#include "mnt.h"
+#include "network.h"
+#include "syscalls.h"
+#include "tree.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+/* Sockets and their directories fit; a guest that fills it harms itself only. */
+#define DOORS_SIZE "64k"
+#define DOORS_INODES "64"
+
+static int open_directory(int at, const char *path, mode_t mode)
+{
+	int fd;
+
+	if (mkdirat(at, path, mode) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void log_busy(const char *name, int lock_fd)
+{
+	char pid[32] = "";
+	ssize_t n = pread(lock_fd, pid, sizeof(pid) - 1, 0);
+
+	pid[n > 0 ? n : 0] = '\0';
+	pid[strcspn(pid, "\n")] = '\0';
+	log_error("container '%s' is already running (launcher pid %s): stop it first", name,
+		pid[0] ? pid : "unknown");
+}
+
+/* 1: locked; 0: somebody removed the file meanwhile, try again. */
+static int try_lock(struct state *state)
+{
+	struct stat st;
+	char pid[32];
+	int n;
+
+	state->lock_fd =
+		openat(state->dir_fd, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (state->lock_fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (flock(state->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		log_busy(state->name, state->lock_fd);
+		return -EBUSY;
+	}
+	if (fstat(state->lock_fd, &st) < 0)
+		return -errno;
+	if (st.st_nlink == 0)
+		return 0;
+	n = snprintf(pid, sizeof(pid), "%d\n", getpid());
+	if (ftruncate(state->lock_fd, 0) < 0 || pwrite(state->lock_fd, pid, (size_t)n, 0) < 0)
+		return -errno;
+	return 1;
+}
+
+static void unmount_all(int dirfd, const char *name)
+{
+	char path[64];
+	_cleanup_close_ int fd = -EBADF;
+
+	/* umount2() has no dirfd; several mounts may lie on each other */
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
+	while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		;
+}
+
+/* What lies in the directory besides the lock. */
+static void remove_leftovers(struct state *state)
+{
+	_cleanup_free_ char *cgroup = NULL;
+
+	if (state->private_fd >= 0) {
+		unmount_all(state->private_fd, "root");
+		if (file_read_all(state->private_fd, "cgroup", O_NOFOLLOW, 4096, &cgroup) > 0)
+			cgroup_destroy_path(cgroup);
+		(void)unlinkat(state->private_fd, "cgroup", 0);
+		(void)unlinkat(state->private_fd, "notify", 0);
+		(void)unlinkat(state->private_fd, "staging", AT_REMOVEDIR);
+		(void)unlinkat(state->private_fd, "root", AT_REMOVEDIR);
+	}
+	unmount_all(state->dir_fd, "doors");
+	(void)unlinkat(state->dir_fd, "doors", AT_REMOVEDIR);
+	(void)unlinkat(state->dir_fd, "root", 0);
+	(void)unlinkat(state->dir_fd, "launcher.socket", 0);
+	(void)network_cleanup(state->name);
+}
+
+static int lock(struct state *state)
+{
+	_cleanup_close_ int run_fd = open_directory(AT_FDCWD, RUN_DIR, 0755);
+	int r = 0;
+
+	if (run_fd < 0)
+		return log_errno(run_fd, "cannot make %s", RUN_DIR);
+	while (r == 0) {
+		close_fdp(&state->lock_fd);
+		close_fdp(&state->dir_fd);
+		state->dir_fd = open_directory(run_fd, state->name, 0755);
+		if (state->dir_fd < 0)
+			return log_errno(state->dir_fd, "cannot make %s/%s", RUN_DIR, state->name);
+		r = try_lock(state);
+	}
+	if (r < 0 && r != -EBUSY)
+		return log_errno(r, "cannot lock %s/%s/lock", RUN_DIR, state->name);
+	return r;
+}
+
+int state_acquire(const char *name, struct state *ret)
+{
+	struct state state = STATE_NULL;
+	int r;
+
+	state.name = strdup(name);
+	if (!state.name)
+		return -ENOMEM;
+	r = lock(&state);
+	if (r < 0) {
+		close_fdp(&state.lock_fd);
+		close_fdp(&state.dir_fd);
+		free(state.name);
+		return r;
+	}
+	state.private_fd = open_directory(state.dir_fd, "private", 0700);
+	if (state.private_fd < 0) {
+		r = log_errno(state.private_fd, "cannot make %s/%s/private", RUN_DIR, name);
+		state_release(&state);
+		return r;
+	}
+	remove_leftovers(&state);
+	if (mkdirat(state.private_fd, "root", 0700) < 0 ||
+		mkdirat(state.private_fd, "staging", 0700) < 0 ||
+		mkdirat(state.dir_fd, "doors", 0755) < 0 ||
+		symlinkat("private/root", state.dir_fd, "root") < 0) {
+		r = log_errno(-errno, "cannot fill %s/%s", RUN_DIR, name);
+		state_release(&state);
+		return r;
+	}
+	*ret = state;
+	return 0;
+}
+
+static int attach_at(int mount, int dirfd, const char *name)
+{
+	_cleanup_close_ int target = tree_open(dirfd, name, S_IFDIR);
+
+	if (target < 0)
+		return target;
+	return mnt_attach(mount, target);
+}
+
+int state_mount_doors(struct state *state, uint32_t uid)
+{
+	_cleanup_close_ int mount = -EBADF;
+	char id[16], why[256];
+	int r;
+
+	(void)snprintf(id, sizeof(id), "%u", uid);
+	mount = mnt_new("tmpfs",
+		(const struct mnt_option[]){
+			{ "source", "narthex-doors" },
+			{ "size", DOORS_SIZE },
+			{ "nr_inodes", DOORS_INODES },
+			{ "mode", "0755" },
+			{ "uid", id },
+			{ "gid", id },
+			{ NULL, NULL },
+		},
+		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, why, sizeof(why));
+	r = mount < 0 ? mount : attach_at(mount, state->dir_fd, "doors");
+	if (r < 0)
+		return log_errno(r, "cannot mount %s/%s/doors%s%s", RUN_DIR, state->name,
+			why[0] ? ": " : "", why);
+	return 0;
+}
+
+int state_mount_root(struct state *state, int mount_consumed)
+{
+	_cleanup_close_ int mount = mount_consumed;
+	int r = mnt_set(mount, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
+
+	if (r >= 0)
+		r = attach_at(mount, state->private_fd, "root");
+	if (r < 0)
+		return log_errno(r, "cannot mount %s/%s/root", RUN_DIR, state->name);
+	return 0;
+}
+
+int state_note_cgroup(struct state *state, const char *path)
+{
+	_cleanup_close_ int fd =
+		openat(state->private_fd, "cgroup", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int r = fd < 0 ? -errno : fd_write_all(fd, path, strlen(path));
+
+	return r < 0 ? log_errno(r, "cannot write %s/%s/private/cgroup", RUN_DIR, state->name) : 0;
+}
+
+void state_release(struct state *state)
+{
+	if (state->dir_fd >= 0 && state->lock_fd >= 0) {
+		_cleanup_close_ int run_fd = openat(state->dir_fd, "..", O_PATH | O_CLOEXEC);
+
+		remove_leftovers(state);
+		(void)unlinkat(state->dir_fd, "private", AT_REMOVEDIR);
+		/* the lock goes last, and its directory with it: from here on a new start may come
+		 */
+		(void)unlinkat(state->dir_fd, "lock", 0);
+		if (run_fd >= 0 && unlinkat(run_fd, state->name, AT_REMOVEDIR) < 0 &&
+			errno != ENOTEMPTY && errno != EEXIST)
+			log_errno(-errno, "cannot remove %s/%s", RUN_DIR, state->name);
+	}
+	close_fdp(&state->private_fd);
+	close_fdp(&state->dir_fd);
+	close_fdp(&state->lock_fd);
+	free(TAKE_PTR(state->name));
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * /run/narthex/NAME: what a running container has on the host outside its own namespaces. The
+ * layout is in docs/architecture.md. Everything here belongs to root and no guest can write to it,
+ * except the content of doors/.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RUN_DIR "/run/narthex"
+
+struct state {
+	char *name;
+	int lock_fd;	/* holds the flock */
+	int dir_fd;	/* RUN_DIR/NAME */
+	int private_fd; /* its private/ */
+};
+
+#define STATE_NULL ((struct state){ .lock_fd = -EBADF, .dir_fd = -EBADF, .private_fd = -EBADF })
+
+/*
+ * Takes the container's lock and makes its directories. -EBUSY, logged with the owner's pid, when
+ * another launcher holds it. What a crashed predecessor left is removed. Logs. 0 or -errno.
+ */
+int state_acquire(const char *name, struct state *ret);
+
+/* Mounts the doors' tmpfs at doors/, its root owned by uid (the guest's root). Logs. */
+int state_mount_doors(struct state *state, uint32_t uid);
+
+/* Shows the live root at private/root. mount: a detached mount, consumed. Logs. */
+int state_mount_root(struct state *state, int mount);
+
+/* Notes the payload's cgroup (a path on the host), for the cleaning after a crash. Logs. */
+int state_note_cgroup(struct state *state, const char *path);
+
+/*
+ * Removes everything: mounts, interface, cgroup, sockets, the directory; gives the lock up. Logs
+ * what can't be removed and goes on. Safe on the null state.
+ */
+void state_release(struct state *state);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream.h"
+
+#include "cleanup.h"
+#include "escape.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define BUFFER_SIZE (64 * 1024)
+#define READ_MAX 4096
+#define ESCAPED_MAX 4 /* bytes that one byte can become */
+
+int stream_reopen(int fd, int flags)
+{
+	struct stat st;
+	int r = -1;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* O_NONBLOCK belongs to the description, which the caller's shell has too: take a new one
+	 */
+	if (isatty(fd) || S_ISFIFO(st.st_mode)) {
+		char path[32];
+
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		r = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	}
+	if (r < 0)
+		r = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	return r < 0 ? -errno : r;
+}
+
+static size_t room(const struct stream *s)
+{
+	size_t left = BUFFER_SIZE - s->end;
+
+	if (s->lines)
+		left = left > 8 ? (left - 8) / ESCAPED_MAX : 0;
+	return left < READ_MAX ? left : READ_MAX;
+}
+
+/* Appends guest text as lines: CR is dropped, a control byte becomes \xNN. */
+static void append_lines(struct stream *s, const char *data, size_t len)
+{
+	while (len > 0) {
+		const char *newline = memchr(data, '\n', len);
+		size_t n = newline ? (size_t)(newline - data) : len;
+		size_t text = n;
+
+		while (text > 0 && data[text - 1] == '\r')
+			text--;
+		s->end += escape_text(s->buffer + s->end, BUFFER_SIZE - s->end, data, text);
+		s->at_line_start = newline != NULL;
+		if (newline) {
+			s->buffer[s->end++] = '\n';
+			n++;
+		}
+		data += n;
+		len -= n;
+	}
+}
+
+/* Reads once. False: nothing there now. */
+static bool fill(struct stream *s)
+{
+	char data[READ_MAX];
+	size_t want;
+	ssize_t n;
+
+	if (s->start > 0) {
+		memmove(s->buffer, s->buffer + s->start, s->end - s->start);
+		s->end -= s->start;
+		s->start = 0;
+	}
+	want = room(s);
+	if (want == 0 || s->ended)
+		return false;
+	n = read(s->from, data, want);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	/* EIO: no slave of this pty is open any more */
+	if (n <= 0 || (s->filter && !s->filter(s->filter_arg, data, (size_t)n))) {
+		s->ended = true;
+		if (s->lines && !s->at_line_start)
+			s->buffer[s->end++] = '\n';
+		return false;
+	}
+	if (s->lines) {
+		append_lines(s, data, (size_t)n);
+	} else {
+		memcpy(s->buffer + s->end, data, (size_t)n);
+		s->end += (size_t)n;
+	}
+	return true;
+}
+
+/* Writes once, without blocking. False: the other end takes nothing now. */
+static bool flush(struct stream *s)
+{
+	struct pollfd p = { .fd = s->to, .events = POLLOUT };
+	size_t len = s->end - s->start;
+	ssize_t n;
+
+	if (len == 0)
+		return true;
+	if (s->to_is_socket) {
+		n = send(s->to, s->buffer + s->start, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} else {
+		/* a pipe that is writable takes PIPE_BUF at once, blocking or not (pipe(7)) */
+		if (poll(&p, 1, 0) == 0)
+			return false;
+		n = write(s->to, s->buffer + s->start, len < READ_MAX ? len : READ_MAX);
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	if (n < 0) {
+		s->ended = true; /* nobody reads any more; the writer is to learn it (SIGPIPE) */
+		s->start = s->end = 0;
+		return true;
+	}
+	s->start += (size_t)n;
+	return true;
+}
+
+/* Arms what there is to wait for. A file, which epoll refuses, is always ready: go on at once. */
+static void arm(struct stream *s)
+{
+	static const struct timeval now = {};
+	bool want_write = s->end > s->start;
+	bool want_read = !s->ended && room(s) > 0;
+
+	(void)event_del(s->readable);
+	(void)event_del(s->writable);
+	if (want_read && event_add(s->readable, NULL) < 0)
+		(void)event_add(s->retry, &now);
+	if (want_write && event_add(s->writable, NULL) < 0)
+		(void)event_add(s->retry, &now);
+	/* the reader sees the end of file once everything has arrived */
+	if (s->ended && !want_write) {
+		close_fdp(&s->to);
+		close_fdp(&s->from);
+	}
+}
+
+static void on_event(int fd, short what, void *arg)
+{
+	struct stream *s = arg;
+
+	(void)fd;
+	if (what & (EV_READ | EV_TIMEOUT))
+		(void)fill(s);
+	(void)flush(s);
+	arm(s);
+}
+
+int stream_start(struct stream *s, struct event_base *base, int from, int to)
+{
+	int type;
+	socklen_t len = sizeof(type);
+
+	s->from = from;
+	s->to = to;
+	s->start = s->end = 0;
+	s->ended = false;
+	s->at_line_start = true;
+	s->to_is_socket = getsockopt(to, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+	s->buffer = malloc(BUFFER_SIZE);
+	s->readable = event_new(base, from, EV_READ | EV_PERSIST, on_event, s);
+	s->writable = event_new(base, to, EV_WRITE | EV_PERSIST, on_event, s);
+	s->retry = event_new(base, -1, 0, on_event, s);
+	if (!s->buffer || !s->readable || !s->writable || !s->retry) {
+		stream_finish(s, 0);
+		return -ENOMEM;
+	}
+	arm(s);
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void drain(struct stream *s, int timeout_ms)
+{
+	int64_t deadline = now_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd p = { .fd = s->to, .events = POLLOUT };
+		struct pollfd in = { .fd = s->from, .events = POLLIN };
+		bool more = !s->ended && s->from >= 0 && poll(&in, 1, 0) > 0 && fill(s);
+		int64_t left = deadline - now_ms();
+
+		if (s->start == s->end && !more)
+			break;
+		if (flush(s))
+			continue;
+		if (timeout_ms >= 0 && left <= 0)
+			break;
+		(void)poll(&p, 1, timeout_ms < 0 ? -1 : (int)left);
+	}
+}
+
+void stream_finish(struct stream *s, int timeout_ms)
+{
+	/* the events first: they must not outlive their descriptors in epoll */
+	if (s->readable)
+		event_free(TAKE_PTR(s->readable));
+	if (s->writable)
+		event_free(TAKE_PTR(s->writable));
+	if (s->retry)
+		event_free(TAKE_PTR(s->retry));
+	if (s->buffer && s->to >= 0 && timeout_ms != 0)
+		drain(s, timeout_ms);
+	if (s->buffer) {
+		close_fdp(&s->from);
+		close_fdp(&s->to);
+	}
+	free(TAKE_PTR(s->buffer));
+}

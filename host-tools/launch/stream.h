@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * One direction of copying between two descriptors in the launcher's loop, through a bounded
+ * buffer: a reader that stops stops the writer, never the loop. Either end may be anything: a tty,
+ * a pipe, a socket, a file, /dev/null.
+ */
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct stream {
+	int from, to; /* owned; from is nonblocking or never blocks when readable */
+	bool lines;   /* guest text for people: whole lines, control bytes escaped */
+	bool (*filter)(void *arg, const char *data, size_t len); /* false: stop here; NULL: none */
+	void *filter_arg;
+	struct event *readable, *writable, *retry;
+	char *buffer;
+	size_t start, end;
+	bool at_line_start;
+	bool ended; /* no more to read */
+	bool to_is_socket;
+};
+
+/*
+ * Starts copying. from, to: consumed, whatever is returned. Buffers hold 64 KiB. 0 or -errno.
+ */
+int stream_start(struct stream *stream, struct event_base *base, int from, int to);
+
+/*
+ * Copies what is left (from has no writer any more, or nobody who matters) and closes both; waits
+ * for a slow reader at most timeout_ms in all, -1 for as long as it takes; 0 copies nothing more.
+ * Safe on the null (zero) state.
+ */
+void stream_finish(struct stream *stream, int timeout_ms);
+
+/* Another description of the terminal, pipe or file behind fd, nonblocking without an effect on its
+ * other users; else a dup. -errno. */
+int stream_reopen(int fd, int flags);

@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * One loop. A guest goes through BUILDING, STARTING (its init runs and has not said READY=1),
+ * RUNNING and, when asked to end, STOPPING; then it is reaped, and built again if its init died of
+ * the signal that the kernel gives for a reboot (reboot(2), "Behavior inside PID namespaces":
+ * SIGHUP for a restart, SIGINT for halt and poweroff).
+ */
+
+#include "supervise.h"
+
+#include "builder.h"
+#include "cleanup.h"
+#include "console.h"
+#include "control.h"
+#include "escape.h"
+#include "fd.h"
+#include "log.h"
+#include "mnt.h"
+#include "notify.h"
+#include "terminal.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/*
+ * systemd's own patience with a unit is 90 s, in the guest as on the host. A unit's TimeoutStopSec=
+ * that is shorter ends the wait from outside.
+ */
+#define STOP_TIMEOUT_INIT_SEC 85
+#define STOP_TIMEOUT_COMMAND_SEC 10
+#define EXIT_OWN 125
+
+enum phase { BUILDING, STARTING, RUNNING, STOPPING };
+
+static const char *const phase_names[] = {
+	[BUILDING] = "starting",
+	[STARTING] = "starting",
+	[RUNNING] = "running",
+	[STOPPING] = "stopping",
+};
+
+struct supervisor {
+	struct launch *launch;
+	struct event_base *base;
+	enum phase phase;
+	enum init_kind init;
+	uint64_t since_usec; /* CLOCK_REALTIME of the last boot */
+	bool announced;	     /* systemd has our READY=1 */
+	bool failed;	     /* the guest could not be built or executed */
+	bool stop_wanted;
+	bool killed; /* the deadline has passed, or a second request came */
+
+	int builder_fd, build_socket, error_fd;
+	int leader_fd, devpts_fd, console_master;
+	pid_t leader;
+	struct console console;
+	struct control control;
+	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
+		*deadline;
+	struct event *signals[5];
+};
+
+static void stop_guest(struct supervisor *s);
+
+static void free_event(struct event **event)
+{
+	if (*event)
+		event_free(TAKE_PTR(*event));
+}
+
+/* Watches fd for reading. Logs. */
+static int watch(struct supervisor *s, struct event **event, int fd, event_callback_fn callback)
+{
+	*event = event_new(s->base, fd, EV_READ | EV_PERSIST, callback, s);
+	if (!*event || event_add(*event, NULL) < 0)
+		return log_errno(-ENOMEM, "cannot watch a descriptor");
+	return 0;
+}
+
+static pid_t pidfd_pid(int pidfd)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[48];
+	const char *line;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	if (file_read_all(AT_FDCWD, path, 0, 4096, &text) < 0)
+		return -1;
+	line = strstr(text, "\nPid:");
+	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
+}
+
+static void announce_ready(struct supervisor *s)
+{
+	char message[128];
+
+	if (s->phase == STARTING)
+		s->phase = RUNNING;
+	if (s->announced)
+		return;
+	s->announced = true;
+	(void)snprintf(
+		message, sizeof(message), "READY=1\nSTATUS=Running, leader PID %d", s->leader);
+	(void)notify_systemd(message);
+}
+
+static void on_notify(int fd, short what, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)what;
+	if (notify_is_ready(fd, s->leader))
+		announce_ready(s);
+}
+
+/* The init runs. A systemd says itself when it is ready; of others nobody knows better. */
+static void guest_executed(struct supervisor *s)
+{
+	enum tristate wait_for_init = s->launch->config.notify_ready;
+
+	if (s->phase != BUILDING)
+		return;
+	s->phase = STARTING;
+	if (wait_for_init == AUTO)
+		wait_for_init = s->init == INIT_SYSTEMD ? YES : NO;
+	if (wait_for_init == NO)
+		announce_ready(s);
+	if (s->stop_wanted)
+		stop_guest(s);
+}
+
+/* The leader's pipe: a line says what went wrong, end of file alone says that the init was
+ * executed. */
+static void on_leader_words(int fd, short what, void *arg)
+{
+	struct supervisor *s = arg;
+	char text[512], escaped[1024];
+	ssize_t n = read(fd, text, sizeof(text));
+
+	(void)what;
+	if (n > 0) {
+		(void)escape_text(escaped, sizeof(escaped), text, (size_t)n);
+		log_error("container '%s': %s", s->launch->config.name, escaped);
+		s->failed = true;
+		return;
+	}
+	free_event(&s->error_event);
+	close_fdp(&s->error_fd);
+	if (!s->failed && s->builder_fd < 0)
+		guest_executed(s);
+}
+
+static void take_init_kind(struct supervisor *s, int fd)
+{
+	unsigned char kind = INIT_OTHER;
+
+	if (read(fd, &kind, 1) == 1 && kind <= INIT_COMMAND)
+		s->init = kind;
+	(void)close(fd);
+}
+
+static void on_leader_end(int fd, short what, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)fd;
+	(void)what;
+	/* while the builder runs, its end says more; a leader that ends first takes it along */
+	if (s->builder_fd < 0)
+		(void)event_base_loopbreak(s->base);
+}
+
+/* One message of the builder. 1, 0 when there is none now, or -errno. */
+static int take_build_message(struct supervisor *s)
+{
+	int fds[2] = { -EBADF, -EBADF };
+	char tag;
+	int n = fd_receive(s->build_socket, &tag, fds, ARRAY_SIZE(fds));
+
+	if (n == -EAGAIN || n == -ECONNRESET)
+		return 0;
+	if (n < 0)
+		return n;
+	if (tag == BUILD_LEADER && n == 1) {
+		s->leader_fd = fds[0];
+		s->leader = pidfd_pid(s->leader_fd);
+		n = watch(s, &s->leader_event, s->leader_fd, on_leader_end);
+	} else if (tag == BUILD_ROOT && n == 1) {
+		n = state_mount_root(&s->launch->state, fds[0]);
+	} else if (tag == BUILD_TERMINALS && n == 2) {
+		s->devpts_fd = fds[0];
+		s->console_master = fds[1];
+		n = console_start(&s->console, s->console_master);
+	} else if (tag == BUILD_DONE && n == 1) {
+		take_init_kind(s, fds[0]);
+		n = 0;
+	} else {
+		close_fdp(&fds[0]);
+		close_fdp(&fds[1]);
+		n = log_errno(-EPROTO, "unexpected message from the builder");
+	}
+	return n < 0 ? n : 1;
+}
+
+static void on_build_message(int fd, short what, void *arg)
+{
+	struct supervisor *s = arg;
+	int r = take_build_message(s);
+
+	(void)fd;
+	(void)what;
+	if (r < 0) {
+		s->failed = true;
+		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
+	}
+	if (r <= 0)
+		(void)event_del(s->socket_event);
+}
+
+/* 0…255 as a shell counts: 128+N for a signal. */
+static int exit_status(const siginfo_t *info)
+{
+	return info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
+}
+
+static void on_builder_end(int fd, short what, void *arg)
+{
+	struct supervisor *s = arg;
+	siginfo_t info = {};
+
+	(void)what;
+	while (!s->failed && take_build_message(s) > 0)
+		;
+	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED);
+	free_event(&s->builder_event);
+	free_event(&s->socket_event);
+	close_fdp(&s->build_socket);
+	close_fdp(&s->builder_fd);
+	if (exit_status(&info) != 0)
+		s->failed = true;
+	if (s->failed && s->leader_fd >= 0)
+		(void)pidfd_send_signal(s->leader_fd, SIGKILL, NULL, 0);
+	if (s->failed && s->leader_fd < 0)
+		(void)event_base_loopbreak(s->base);
+	if (!s->failed && s->error_fd < 0)
+		guest_executed(s);
+}
+
+/* --- the end of a guest -------------------------------------------------------------------- */
+
+static void kill_guest(struct supervisor *s)
+{
+	s->killed = true;
+	if (s->builder_fd >= 0)
+		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
+	if (s->leader_fd >= 0)
+		(void)pidfd_send_signal(s->leader_fd, SIGKILL, NULL, 0);
+	(void)cgroup_kill(&s->launch->cgroup);
+}
+
+static void on_deadline(int fd, short what, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)fd;
+	(void)what;
+	log_warning("container '%s' has not stopped in time: killing it", s->launch->config.name);
+	kill_guest(s);
+}
+
+static int stop_signal(const struct supervisor *s)
+{
+	if (s->launch->config.kill_signal > 0)
+		return s->launch->config.kill_signal;
+	switch (s->init) {
+	case INIT_SYSTEMD:
+		return SIGRTMIN + 3; /* systemd(1), "Signals": starts halt.target */
+	case INIT_BUSYBOX:
+		return SIGUSR2; /* busybox init: poweroff (SIGTERM is its reboot) */
+	case INIT_COMMAND:
+		return SIGTERM;
+	case INIT_OTHER:
+		break;
+	}
+	return SIGPWR; /* sysvinit, openrc, runit: powerfail */
+}
+
+/* Asks the init to end. Before it is executed nobody could hear it. */
+static void stop_guest(struct supervisor *s)
+{
+	struct timeval timeout = {
+		.tv_sec =
+			s->init == INIT_COMMAND ? STOP_TIMEOUT_COMMAND_SEC : STOP_TIMEOUT_INIT_SEC,
+	};
+
+	if (s->phase == BUILDING)
+		return;
+	s->phase = STOPPING;
+	(void)pidfd_send_signal(s->leader_fd, stop_signal(s), NULL, 0);
+	(void)event_add(s->deadline, &timeout);
+}
+
+static void request_stop(struct supervisor *s)
+{
+	if (s->stop_wanted) {
+		kill_guest(s); /* asked twice */
+		return;
+	}
+	s->stop_wanted = true;
+	(void)notify_systemd("STOPPING=1\nSTATUS=Stopping");
+	stop_guest(s);
+}
+
+static void on_signal(int signal_number, short what, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)what;
+	if (signal_number == SIGWINCH)
+		console_resize(&s->console);
+	else if (signal_number == SIGHUP && !s->launch->foreground)
+		log_debug("SIGHUP: nothing to reload");
+	else
+		request_stop(s);
+}
+
+static void on_escape(void *arg)
+{
+	struct supervisor *s = arg;
+
+	request_stop(s);
+}
+
+/* --- one guest ----------------------------------------------------------------------------- */
+
+static int start_guest(struct supervisor *s)
+{
+	struct launch *launch = s->launch;
+	int r;
+
+	s->phase = BUILDING;
+	s->failed = s->killed = false;
+	s->init = launch->config.boot ? INIT_OTHER : INIT_COMMAND;
+	r = cgroup_make_payload(
+		launch->service, launch->config.name, launch->range.base, &launch->cgroup);
+	if (r >= 0 && launch->cgroup.path)
+		r = state_note_cgroup(&launch->state, launch->cgroup.path);
+	if (r < 0)
+		return r;
+	if (launch->service)
+		cgroup_enable_controllers(&launch->cgroup);
+	launch->boots++;
+	r = console_prepare(&s->console, launch, s->base);
+	if (r >= 0)
+		r = builder_start(
+			launch, &s->console.guest, &s->builder_fd, &s->build_socket, &s->error_fd);
+	if (r >= 0)
+		r = watch(s, &s->socket_event, s->build_socket, on_build_message);
+	if (r >= 0)
+		r = watch(s, &s->builder_event, s->builder_fd, on_builder_end);
+	if (r >= 0)
+		r = watch(s, &s->error_event, s->error_fd, on_leader_words);
+	return r;
+}
+
+/* Everything of one guest goes; what belongs to the container stays. */
+static void end_guest(struct supervisor *s, siginfo_t *ret_info)
+{
+	(void)event_del(s->deadline);
+	free_event(&s->builder_event);
+	free_event(&s->socket_event);
+	free_event(&s->error_event);
+	free_event(&s->leader_event);
+	if (s->builder_fd >= 0) {
+		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
+		(void)waitid(P_PIDFD, (id_t)s->builder_fd, ret_info, WEXITED);
+	}
+	if (s->leader_fd >= 0) {
+		(void)pidfd_send_signal(s->leader_fd, s->failed ? SIGKILL : 0, NULL, 0);
+		(void)waitid(P_PIDFD, (id_t)s->leader_fd, ret_info, WEXITED);
+	}
+	cgroup_destroy(&s->launch->cgroup);
+	console_finish(&s->console);
+	close_fdp(&s->builder_fd);
+	close_fdp(&s->build_socket);
+	close_fdp(&s->error_fd);
+	close_fdp(&s->leader_fd);
+	close_fdp(&s->devpts_fd);
+	close_fdp(&s->console_master);
+	s->leader = 0;
+}
+
+static bool has_rebooted(const struct supervisor *s, const siginfo_t *info)
+{
+	return s->launch->config.boot && !s->stop_wanted && !s->killed && !s->failed &&
+	       info->si_code == CLD_KILLED && info->si_status == SIGHUP;
+}
+
+/* The launcher's status after the container's last guest. */
+static int final_status(const struct supervisor *s, const siginfo_t *info)
+{
+	bool powered_off =
+		s->launch->config.boot && info->si_code == CLD_KILLED &&
+		(info->si_status == SIGINT || (s->stop_wanted && info->si_status == SIGHUP));
+
+	if (s->failed) /* 126 and 127: the command could not be executed */
+		return info->si_code == CLD_EXITED && info->si_status >= 126 ? info->si_status
+									     : EXIT_OWN;
+	if (powered_off)
+		return 0;
+	if (s->stop_wanted && s->launch->config.boot)
+		return 0; /* it ended when asked to, or was killed for not doing so */
+	return exit_status(info);
+}
+
+static int run_guests(struct supervisor *s)
+{
+	struct timespec now;
+	siginfo_t info;
+	int r;
+
+	for (;;) {
+		(void)clock_gettime(CLOCK_REALTIME, &now);
+		s->since_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+		info = (siginfo_t){};
+		r = start_guest(s);
+		if (r < 0)
+			s->failed = true;
+		else
+			(void)event_base_dispatch(s->base);
+		end_guest(s, &info);
+		if (!has_rebooted(s, &info))
+			return final_status(s, &info);
+		log_info("container '%s' reboots", s->launch->config.name);
+	}
+}
+
+/* --- the control socket's answers ---------------------------------------------------------- */
+
+static int answer_status(void *arg, char **ret)
+{
+	struct supervisor *s = arg;
+	static const char *const inits[] = {
+		[INIT_OTHER] = "other",
+		[INIT_SYSTEMD] = "systemd",
+		[INIT_BUSYBOX] = "busybox",
+		[INIT_COMMAND] = "command",
+	};
+
+	/* nothing here is the guest's, and a name needs no quoting in JSON */
+	return asprintf(ret,
+		       "{\"name\":\"%s\",\"state\":\"%s\",\"leader\":%d,\"init\":\"%s\",\"boots\":%"
+		       "u,"
+		       "\"since_usec\":%" PRIu64
+		       ",\"uid_base\":%u,\"uid_count\":%u,\"launcher\":%d}",
+		       s->launch->config.name, phase_names[s->phase], s->leader, inits[s->init],
+		       s->launch->boots, s->since_usec, s->launch->range.base,
+		       s->launch->range.count, getpid()) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+static int answer_pty(void *arg, int ret_fds[2])
+{
+	struct supervisor *s = arg;
+	int slave;
+
+	if (s->devpts_fd < 0)
+		return -EAGAIN;
+	ret_fds[0] = terminal_open(s->devpts_fd);
+	if (ret_fds[0] < 0)
+		return ret_fds[0];
+	slave = terminal_slave(ret_fds[0]);
+	if (slave < 0) {
+		(void)close(ret_fds[0]);
+		return slave;
+	}
+	ret_fds[1] = slave;
+	return 0;
+}
+
+/* --- set-up -------------------------------------------------------------------------------- */
+
+static int watch_signals(struct supervisor *s)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGWINCH };
+
+	static_assert(ARRAY_SIZE(numbers) == ARRAY_SIZE(s->signals), "one event a signal");
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		s->signals[i] = evsignal_new(s->base, numbers[i], on_signal, s);
+		if (!s->signals[i] || event_add(s->signals[i], NULL) < 0)
+			return log_errno(-ENOMEM, "cannot watch signals");
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	return 0;
+}
+
+static int show_root(struct launch *launch)
+{
+	int mount;
+
+	if (launch->config.ephemeral)
+		return 0; /* the builder makes it */
+	mount = mnt_clone(AT_FDCWD, launch->config.root, false);
+	if (mount < 0)
+		return log_errno(mount, "cannot clone the mount of root '%s'", launch->config.root);
+	return state_mount_root(&launch->state, mount);
+}
+
+/* epoll refuses files; that is no news (stream.c) */
+static void on_event_log(int severity, const char *text)
+{
+	(void)severity;
+	log_debug("libevent: %s", text);
+}
+
+static int prepare(struct supervisor *s)
+{
+	struct launch *launch = s->launch;
+	struct event_config *config = event_config_new();
+	int r;
+
+	if (config)
+		(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	event_set_log_callback(on_event_log);
+	s->base = config ? event_base_new_with_config(config) : NULL;
+	if (config)
+		event_config_free(config);
+	s->deadline = s->base ? event_new(s->base, -1, 0, on_deadline, s) : NULL;
+	if (!s->deadline)
+		return log_errno(-ENOMEM, "cannot make the event loop");
+	s->console.escape = on_escape;
+	s->console.escape_arg = s;
+	r = watch_signals(s);
+	if (r >= 0)
+		r = state_mount_doors(&launch->state, launch->range.base);
+	if (r >= 0)
+		r = show_root(launch);
+	if (r < 0)
+		return r;
+	launch->notify_fd = notify_listen(launch->state.private_fd);
+	if (launch->notify_fd < 0)
+		return log_errno(launch->notify_fd, "cannot make the notify socket");
+	r = watch(s, &s->notify_event, launch->notify_fd, on_notify);
+	if (r < 0)
+		return r;
+	s->control.status = answer_status;
+	s->control.pty = answer_pty;
+	s->control.arg = s;
+	return control_start(&s->control, s->base, &launch->state);
+}
+
+int supervise(struct launch *launch)
+{
+	struct supervisor s = {
+		.launch = launch,
+		.builder_fd = -EBADF,
+		.build_socket = -EBADF,
+		.error_fd = -EBADF,
+		.leader_fd = -EBADF,
+		.devpts_fd = -EBADF,
+		.console_master = -EBADF,
+		.control = CONTROL_NULL,
+	};
+	int status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
+
+	control_stop(&s.control);
+	free_event(&s.notify_event);
+	free_event(&s.deadline);
+	for (size_t i = 0; i < ARRAY_SIZE(s.signals); i++)
+		free_event(&s.signals[i]);
+	close_fdp(&launch->notify_fd);
+	if (s.base)
+		event_base_free(s.base);
+	return status;
+}
