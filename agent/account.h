@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Who root is in this guest, and what a login of root starts with. */
+
+#include <stdbool.h>
+
+struct account {
+	char *name, *home, *shell;
+	bool fallback; /* shell isn't the account's own: that is missing or not executable */
+};
+
+/*
+ * The account with uid 0 in a file of passwd(5) (NULL: /etc/passwd); "root" when there are several.
+ * With no such file or entry it is root with home /root. An empty shell means /bin/sh; so does one
+ * that can't be executed. 0; -ENOEXEC: not even /bin/sh can; or -errno.
+ */
+int account_read_root(const char *passwd, struct account *ret);
+
+/* Frees what account owns. */
+void account_done(struct account *account);
+
+/*
+ * A login's environment, NULL-terminated, freed with account_free_environment(): HOME, USER,
+ * LOGNAME, SHELL (with an account), PATH, TERM (when term isn't NULL), LANG as the guest has it.
+ * NULL: no memory.
+ */
+char **account_environment(const struct account *account, const char *term);
+void account_free_environment(char **environment);
+
+/* LANG= as set in a file like /etc/default/locale, or NULL. The caller frees it. */
+char *account_read_lang(const char *file);

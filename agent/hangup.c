@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "hangup.h"
+
+#include "cleanup.h"
+
+#include <sys/epoll.h>
+
+/*
+ * Theory of operation
+ *
+ * A client that half-closes (shutdown(SHUT_WR)) still reads what its program writes; one that is
+ * gone doesn't. The kernel tells the two apart, EPOLLRDHUP and EPOLLHUP, but libevent reports
+ * both as EV_CLOSED, or as readable and writable, which no socket of a root shell may be watched
+ * for: its bytes are the shell's. So the sockets are watched in an epoll instance of their own with
+ * no events asked for (the kernel delivers EPOLLHUP and EPOLLERR all the same) and libevent
+ * watches that instance: it is readable when one of its members has something to tell.
+ *
+ * One member is fetched at a time, and a told one is removed before its callback runs: a callback
+ * may stop any other watch without leaving a stale pointer in an array of ours.
+ */
+
+#define PER_TURN 64
+
+static void hangups_ready(evutil_socket_t fd, short what, void *arg)
+{
+	struct epoll_event event;
+
+	(void)what;
+	(void)arg;
+	for (int i = 0; i < PER_TURN && epoll_wait(fd, &event, 1, 0) == 1; i++) {
+		struct hangup_watch *watch = event.data.ptr;
+
+		(void)epoll_ctl(fd, EPOLL_CTL_DEL, watch->fd, NULL);
+		watch->fd = -EBADF;
+		watch->gone(watch->arg);
+	}
+}
+
+int hangups_init(struct hangups *hangups, struct event_base *base)
+{
+	_cleanup_close_ int fd = epoll_create1(EPOLL_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (event_assign(&hangups->event, base, fd, EV_READ | EV_PERSIST, hangups_ready, NULL) <
+			0 ||
+		event_add(&hangups->event, NULL) < 0)
+		return -ENOMEM;
+	hangups->epoll_fd = TAKE_FD(fd);
+	return 0;
+}
+
+void hangups_done(struct hangups *hangups)
+{
+	if (hangups->epoll_fd < 0)
+		return;
+	(void)event_del(&hangups->event);
+	close_fdp(&hangups->epoll_fd);
+}
+
+int hangup_start(struct hangups *hangups, struct hangup_watch *watch, int fd,
+	void (*gone)(void *arg), void *arg)
+{
+	struct epoll_event event = { .events = 0, .data.ptr = watch };
+
+	*watch = (struct hangup_watch){ .fd = fd, .gone = gone, .arg = arg };
+	if (epoll_ctl(hangups->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
+		watch->fd = -EBADF;
+		return -errno;
+	}
+	return 0;
+}
+
+void hangup_stop(struct hangups *hangups, struct hangup_watch *watch)
+{
+	if (watch->fd >= 0)
+		(void)epoll_ctl(hangups->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL);
+	watch->fd = -EBADF;
+}

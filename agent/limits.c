@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct limits_uid *find(struct limits *limits, uid_t uid)
+{
+	for (size_t i = 0; i < limits->n_uids; i++)
+		if (limits->uids[i].uid == uid)
+			return &limits->uids[i];
+	return NULL;
+}
+
+int limits_take(struct limits *limits, uid_t uid)
+{
+	struct limits_uid *entry = find(limits, uid);
+
+	if (limits->count >= limits->max)
+		return -EUSERS;
+	if (entry ? entry->count >= limits->max_per_uid : limits->max_per_uid == 0)
+		return -EDQUOT;
+	if (!entry) {
+		entry = realloc(limits->uids, (limits->n_uids + 1) * sizeof(*entry));
+		if (!entry)
+			return -ENOMEM;
+		limits->uids = entry;
+		entry += limits->n_uids++;
+		*entry = (struct limits_uid){ .uid = uid };
+	}
+	entry->count++;
+	limits->count++;
+	return 0;
+}
+
+void limits_release(struct limits *limits, uid_t uid)
+{
+	struct limits_uid *entry = find(limits, uid);
+
+	if (!entry)
+		return;
+	limits->count--;
+	if (--entry->count == 0)
+		*entry = limits->uids[--limits->n_uids];
+}
+
+void limits_done(struct limits *limits)
+{
+	free(limits->uids);
+	*limits = (struct limits){};
+}

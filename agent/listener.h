@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* The listening sockets: inherited from systemd by name, or bound by --listen. */
+
+#include "session.h"
+
+struct listener {
+	struct event event;
+	const struct door *door;
+	int fd;
+	char *path; /* of a socket that we bound: removed at the end */
+	struct listeners *all;
+	struct listener *next;
+};
+
+struct listeners {
+	struct sessions *sessions;
+	struct event_base *base;
+	struct listener *first;
+	struct event resume; /* accepting pauses after EMFILE and its like */
+};
+
+/* 0 or -errno. */
+int listeners_init(struct listeners *listeners, struct event_base *base, struct sessions *sessions);
+void listeners_done(struct listeners *listeners);
+
+/*
+ * Takes over the sockets that systemd passed. Logs; a name that is no door's is an error, and so is
+ * a socket of the wrong kind. Returns their number or -errno.
+ */
+int listeners_inherit(struct listeners *listeners);
+
+/*
+ * Binds door's socket at path. A socket file that nobody listens on is replaced; anything else that
+ * is in the way is an error. Logs. 0 or -errno.
+ */
+int listeners_bind(struct listeners *listeners, const struct door *door, const char *path);
+
+/* Starts accepting. 0 or -errno. */
+int listeners_start(struct listeners *listeners);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "session-cgroup.h"
+
+#include "cleanup.h"
+#include "fd.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+/*
+ * Theory of operation
+ *
+ * narthex-sessions.slice owns a cgroup in which the agent makes one for each session. The agent's
+ * own would do for that only until the agent is restarted: systemd then complains about every
+ * process in it. A slice is no delegation boundary, but systemd leaves alone what it hasn't made
+ * there, and nothing else stays: systemd 252 removes the cgroup of a Delegate=yes,
+ * RemainAfterExit=yes service as soon as that is empty. A process is born in its cgroup (spawn.c);
+ * it is never moved, since a write to cgroup.procs takes the kernel milliseconds.
+ */
+
+#define SESSIONS_UNIT "narthex-sessions.slice"
+#define PREFIX "session-"
+#define CGROUP_FILE_MAX (1024 * 1024)
+
+/* Where cgroup v2 is mounted: alone, or beside v1. */
+static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+static const char *find_mount(void)
+{
+	struct statfs fs;
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
+		if (statfs(mounts[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+			return mounts[i];
+	return NULL;
+}
+
+int session_cgroups_open(struct session_cgroups *cgroups)
+{
+	_cleanup_free_ char *text = NULL, *path = NULL;
+	const char *mount = find_mount();
+	char *own, *end;
+	ssize_t n;
+
+	*cgroups = SESSION_CGROUPS_NULL;
+	if (!mount)
+		return -ENOENT;
+	n = file_read_all(AT_FDCWD, "/proc/self/cgroup", 0, CGROUP_FILE_MAX, &text);
+	if (n < 0)
+		return (int)n;
+	/* the line of v2 is "0::/PATH", among those of v1 where there are any */
+	own = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
+	if (!own)
+		return -ENOENT;
+	own = strchr(own, '/');
+	end = strchr(own, '\n');
+	if (end)
+		*end = '\0';
+	*strrchr(own, '/') = '\0'; /* the parent */
+	if (asprintf(&path, "%s%s/" SESSIONS_UNIT, mount, own) < 0)
+		return -ENOMEM;
+	cgroups->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return cgroups->fd < 0 ? -errno : 0;
+}
+
+void session_cgroups_close(struct session_cgroups *cgroups)
+{
+	close_fdp(&cgroups->fd);
+}
+
+int session_cgroup_create(const struct session_cgroups *cgroups, const char *name)
+{
+	int fd;
+
+	if (mkdirat(cgroups->fd, name, 0755) < 0)
+		return -errno;
+	fd = openat(cgroups->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool session_cgroup_remove(const struct session_cgroups *cgroups, const char *name)
+{
+	return unlinkat(cgroups->fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT || errno == ENODEV;
+}
+
+static DIR *open_directory(int dirfd, const char *path)
+{
+	_cleanup_close_ int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (dir)
+		(void)TAKE_FD(fd);
+	return dir;
+}
+
+bool session_cgroups_sweep(const struct session_cgroups *cgroups)
+{
+	_cleanup_closedir_ DIR *dir = open_directory(cgroups->fd, ".");
+	bool clean = true;
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));)
+		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) == 0)
+			clean = session_cgroup_remove(cgroups, entry->d_name) && clean;
+	return clean;
+}
+
+/*
+ * The descriptor is taken before the session is asked for: what is signalled is what was asked
+ * about, or has exited.
+ */
+static void hang_up_member(pid_t pid, pid_t sid)
+{
+	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+	if (fd < 0 || getsid(pid) != sid)
+		return;
+	(void)syscall(SYS_pidfd_send_signal, fd, SIGHUP, NULL, 0);
+	/* a stopped process would sleep on with its SIGHUP */
+	(void)syscall(SYS_pidfd_send_signal, fd, SIGCONT, NULL, 0);
+}
+
+static void hang_up_everywhere(pid_t sid)
+{
+	_cleanup_closedir_ DIR *dir = open_directory(AT_FDCWD, "/proc");
+
+	for (struct dirent *entry; dir && (entry = readdir(dir));) {
+		long pid = strtol(entry->d_name, NULL, 10);
+
+		if (pid > 0 && getsid((pid_t)pid) == sid)
+			hang_up_member((pid_t)pid, sid);
+	}
+}
+
+void session_cgroup_hang_up(const struct session_cgroups *cgroups, const char *name, pid_t sid)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[SESSION_CGROUP_NAME_SIZE + sizeof("/cgroup.procs")];
+	char *line, *rest;
+
+	if (!name) {
+		hang_up_everywhere(sid);
+		return;
+	}
+	(void)snprintf(path, sizeof(path), "%s/cgroup.procs", name);
+	if (file_read_all(cgroups->fd, path, 0, CGROUP_FILE_MAX, &text) < 0)
+		return;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		long pid = strtol(line, NULL, 10);
+
+		if (pid > 0)
+			hang_up_member((pid_t)pid, sid);
+	}
+}

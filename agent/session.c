@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include "cleanup.h"
+#include "command.h"
+#include "log.h"
+#include "pty.h"
+#include "relay.h"
+#include "utmp.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/*
+ * Theory of operation
+ *
+ * A session ends when its leader does, nothing else: the leader's pidfd becomes readable, what it
+ * left behind in its session is hung up, it is reaped, what it wrote is delivered, the socket is
+ * closed. A client that goes away only starts this by a SIGHUP to the session.
+ *
+ * At the root-shell door the socket itself is the shell's stdio; the agent keeps a descriptor of it
+ * to end the connection when the shell is gone though a background job still holds it. The
+ * description is shared with the shell, so O_NONBLOCK is never set on it. At the doors with a pty
+ * the socket is the agent's, and relay.c carries the bytes.
+ *
+ * A client that is gone may have left commands behind (`echo reboot | socat …` leaves half a second
+ * after its input ended), so the hangup waits: until the session is HANGUP_GRACE old, and while
+ * there is input that nobody has read, for INPUT_GRACE at most.
+ *
+ * struct record is what can't be learnt from the descriptors. Together with socket, master and
+ * pidfd it is the whole of a session.
+ */
+
+#define HANGUP_GRACE_USEC UINT64_C(1000000)
+#define INPUT_GRACE_USEC UINT64_C(5000000)
+#define INPUT_POLL_USEC UINT64_C(100000)
+#define SWEEP_INTERVAL                                                                             \
+	{                                                                                          \
+		.tv_sec = 10                                                                       \
+	}
+#define LINE_MAX_LEN 512
+
+struct record {
+	uint64_t id;
+	uint64_t started; /* CLOCK_MONOTONIC, µs */
+	enum door_kind door;
+	uid_t peer_uid;
+	pid_t peer_pid;
+	pid_t leader;
+	char program[64];
+};
+
+struct session {
+	LIST_ENTRY(session) entry;
+	struct sessions *all;
+	struct record record;
+	int socket;
+	int master, slave; /* doors with a pty only; the master is closed by a hangup */
+	char terminal[PTY_NAME_SIZE];
+	int pidfd;
+	bool in_cgroup; /* has a cgroup, by its id */
+	bool exited;	/* the leader is reaped: its number may be another's */
+	int status;	/* of the leader, as from wait(2) */
+	uint64_t gone;	/* when the client was found gone */
+	struct relay relay;
+	struct hangup_watch watch;
+	struct event exit_event, hangup_timer;
+};
+
+static uint64_t now_usec(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/*
+ * Ends a connection so that the client reads all that was sent and then end of file. Unread input
+ * must go first: closing with it would turn the client's end of file into ECONNRESET. fd: consumed.
+ */
+static void socket_finish(int fd)
+{
+	char scratch[4096];
+
+	(void)shutdown(fd, SHUT_RD);
+	while (recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT) > 0)
+		;
+	(void)shutdown(fd, SHUT_RDWR);
+	(void)close(fd);
+}
+
+/* One line to a client that can't be served, and the end. fd: consumed. */
+__attribute__((format(printf, 2, 3))) static void refuse(int fd, const char *format, ...)
+{
+	char line[LINE_MAX_LEN];
+	va_list ap;
+	int n;
+
+	va_start(ap, format);
+	n = vsnprintf(line, sizeof(line) - 2, format, ap);
+	va_end(ap);
+	if (n > (int)sizeof(line) - 3)
+		n = (int)sizeof(line) - 3;
+	line[n++] = '\r';
+	line[n++] = '\n';
+	(void)send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	socket_finish(fd);
+}
+
+static void cgroup_name(const struct session *session, char name[SESSION_CGROUP_NAME_SIZE])
+{
+	(void)snprintf(name, SESSION_CGROUP_NAME_SIZE, "session-%016" PRIx64, session->record.id);
+}
+
+static void hang_up(const struct session *session)
+{
+	char name[SESSION_CGROUP_NAME_SIZE];
+	/* logind moves a login into a scope of its own: look for its processes everywhere */
+	bool here = session->in_cgroup && session->record.door != DOOR_LOGIN;
+
+	cgroup_name(session, name);
+	session_cgroup_hang_up(&session->all->cgroups, here ? name : NULL, session->record.leader);
+}
+
+/*
+ * Hangs up what the leader left behind. It is a zombie still, and a cgroup with nothing but zombies
+ * can be removed: the usual case, and a quick one.
+ */
+static void hang_up_leftovers(struct session *session)
+{
+	char name[SESSION_CGROUP_NAME_SIZE];
+
+	cgroup_name(session, name);
+	if (session->in_cgroup && session->record.door != DOOR_LOGIN &&
+		session_cgroup_remove(&session->all->cgroups, name))
+		session->in_cgroup = false;
+	else
+		hang_up(session);
+}
+
+static void close_terminal(struct session *session)
+{
+	relay_stop(&session->relay);
+	close_fdp(&session->slave);
+	close_fdp(&session->master);
+}
+
+static void session_free(struct session *session)
+{
+	if (session->pidfd >= 0) {
+		(void)event_del(&session->exit_event);
+		(void)event_del(&session->hangup_timer);
+	}
+	hangup_stop(&session->all->hangups, &session->watch);
+	close_terminal(session);
+	close_fdp(&session->socket);
+	close_fdp(&session->pidfd);
+	free(session);
+}
+
+static struct journal_session for_journal(const struct session *session)
+{
+	return (struct journal_session){
+		.door = door_get(session->record.door),
+		.id = session->record.id,
+		.peer_uid = session->record.peer_uid,
+		.peer_pid = session->record.peer_pid,
+		.leader = session->record.leader,
+		.program = session->record.program,
+		.status = session->status,
+		.duration_usec = now_usec() - session->record.started,
+	};
+}
+
+static void remove_cgroup(struct session *session)
+{
+	static const struct timeval later = SWEEP_INTERVAL;
+	struct sessions *all = session->all;
+	char name[SESSION_CGROUP_NAME_SIZE];
+
+	if (!session->in_cgroup)
+		return;
+	cgroup_name(session, name);
+	if (!session_cgroup_remove(&all->cgroups, name) &&
+		!event_pending(&all->sweep, EV_TIMEOUT, NULL))
+		(void)event_add(&all->sweep, &later);
+}
+
+/* The last step. */
+static void session_finish(void *arg)
+{
+	struct session *session = arg;
+	struct sessions *all = session->all;
+	struct journal_session entry = for_journal(session);
+
+	if (session->record.door == DOOR_LOGIN)
+		(void)utmp_logout(NULL, session->terminal);
+	close_terminal(session);
+	hangup_stop(&all->hangups, &session->watch);
+	socket_finish(TAKE_FD(session->socket));
+	remove_cgroup(session);
+	journal_session_closed(&all->journal, &entry);
+	limits_release(&all->limits, session->record.peer_uid);
+	LIST_REMOVE(session, entry);
+	session_free(session);
+	if (all->changed)
+		all->changed(all->arg);
+}
+
+static void on_leader_exit(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *session = arg;
+	siginfo_t info = {};
+
+	(void)what;
+	/* before it is reaped: until then its number is the session's and nobody else's */
+	hang_up_leftovers(session);
+	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0)
+		(void)log_errno(-errno, "cannot reap the leader of session %016" PRIx64,
+			session->record.id);
+	else if (info.si_pid == 0)
+		return;
+	session->status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
+						     : W_EXITCODE(0, info.si_status);
+	session->exited = true;
+	(void)event_del(&session->exit_event);
+	(void)event_del(&session->hangup_timer);
+	close_fdp(&session->slave);
+	if (session->master >= 0)
+		relay_drain(&session->relay, session_finish, session);
+	else
+		session_finish(session);
+}
+
+static bool has_input(const struct session *session)
+{
+	int unread = 0;
+
+	if (session->master >= 0)
+		return relay_has_input(&session->relay);
+	return ioctl(session->socket, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+static void set_hangup_timer(struct session *session, uint64_t after_usec)
+{
+	struct timeval after = {
+		.tv_sec = (time_t)(after_usec / 1000000),
+		.tv_usec = (suseconds_t)(after_usec % 1000000),
+	};
+
+	(void)event_add(&session->hangup_timer, &after);
+}
+
+static void on_hangup_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *session = arg;
+
+	(void)fd;
+	(void)what;
+	if (has_input(session) && now_usec() < session->gone + INPUT_GRACE_USEC) {
+		set_hangup_timer(session, INPUT_POLL_USEC);
+		return;
+	}
+	hang_up(session);
+	close_terminal(session);
+}
+
+static void on_client_gone(void *arg)
+{
+	struct session *session = arg;
+	uint64_t now = now_usec(), earliest = session->record.started + HANGUP_GRACE_USEC;
+
+	if (session->exited)
+		return; /* what is left to deliver finds nobody and ends */
+	session->gone = now;
+	set_hangup_timer(session, earliest > now ? earliest - now : 0);
+}
+
+/* Whose connection it is, as the guest's kernel sees it: a client on the host is pid 0 here. */
+static void read_peer(struct session *session)
+{
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+
+	(void)getsockopt(session->socket, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	session->record.peer_uid = peer.uid;
+	session->record.peer_pid = peer.pid;
+}
+
+static int open_cgroup(struct session *session)
+{
+	char name[SESSION_CGROUP_NAME_SIZE];
+	int fd;
+
+	if (session->all->cgroups.fd < 0)
+		return -EBADF;
+	cgroup_name(session, name);
+	fd = session_cgroup_create(&session->all->cgroups, name);
+	session->in_cgroup = fd >= 0;
+	return fd;
+}
+
+/* Runs the command on its terminal, or on the socket. */
+static int spawn_command(
+	struct session *session, const struct command *command, const char **ret_step)
+{
+	_cleanup_close_ int cgroup_fd = open_cgroup(session);
+	int stdio = session->slave >= 0 ? session->slave : session->socket;
+	const struct spawn_request request = {
+		.path = command->path,
+		.argv = command->argv,
+		.envp = command->environment,
+		.cwd = command->cwd,
+		.stdio = { stdio, stdio, stdio },
+		.tty = session->slave >= 0,
+		.cgroup_fd = cgroup_fd,
+	};
+
+	return spawn(&session->all->spawner, &request, &session->record.leader, &session->pidfd,
+		ret_step);
+}
+
+static int open_terminal(struct session *session)
+{
+	int flags, r;
+
+	r = pty_open(&session->master, &session->slave);
+	if (r == 0)
+		r = pty_name(session->master, session->terminal);
+	if (r < 0)
+		return r;
+	/* this description is the agent's alone, unlike that of a root shell */
+	flags = fcntl(session->socket, F_GETFL);
+	if (flags < 0 || fcntl(session->socket, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return relay_start(&session->relay, session->all->base, session->socket, session->master);
+}
+
+static int watch_session(struct session *session)
+{
+	struct event_base *base = session->all->base;
+
+	if (event_assign(&session->exit_event, base, session->pidfd, EV_READ | EV_PERSIST,
+		    on_leader_exit, session) < 0 ||
+		event_assign(&session->hangup_timer, base, -1, 0, on_hangup_timer, session) < 0 ||
+		event_add(&session->exit_event, NULL) < 0)
+		return -ENOMEM;
+	return hangup_start(
+		&session->all->hangups, &session->watch, session->socket, on_client_gone, session);
+}
+
+/* 0 or -errno; *ret_step says what failed. */
+static int session_run(struct session *session, const char **ret_step)
+{
+	const struct door *door = door_get(session->record.door);
+	struct command command = {};
+	int r;
+
+	if (door->pty) {
+		*ret_step = "cannot open a terminal";
+		r = open_terminal(session);
+		if (r < 0)
+			return r;
+	}
+	*ret_step = "cannot find its program";
+	r = command_find(door, session->all->term, session->terminal, &command);
+	if (r < 0)
+		return r;
+	if (command.fallback)
+		log_warning("root's shell is missing or not executable, using %s", command.path);
+	(void)snprintf(
+		session->record.program, sizeof(session->record.program), "%s", command.program);
+	r = spawn_command(session, &command, ret_step);
+	command_done(&command);
+	if (r < 0)
+		return r;
+	*ret_step = "cannot watch it";
+	r = watch_session(session);
+	if (r < 0) {
+		siginfo_t info;
+
+		(void)kill(session->record.leader, SIGKILL);
+		(void)waitid(P_PIDFD, (id_t)session->pidfd, &info, WEXITED);
+	}
+	return r;
+}
+
+static struct session *session_new(struct sessions *all, const struct door *door, int fd)
+{
+	struct session *session = calloc(1, sizeof(*session));
+
+	if (!session)
+		return NULL;
+	*session = (struct session){
+		.all = all,
+		.record = { .door = door->kind, .started = now_usec() },
+		.socket = fd,
+		.master = -EBADF,
+		.slave = -EBADF,
+		.pidfd = -EBADF,
+		.relay = RELAY_NULL,
+		.watch = HANGUP_WATCH_NULL,
+	};
+	(void)getrandom(&session->record.id, sizeof(session->record.id), GRND_NONBLOCK);
+	read_peer(session);
+	return session;
+}
+
+/* A place among the limits, or a line to the client. 0 or -errno. */
+static int take_place(struct session *session)
+{
+	struct limits *limits = &session->all->limits;
+	int r = limits_take(limits, session->record.peer_uid);
+
+	if (r == -EUSERS)
+		refuse(TAKE_FD(session->socket), "narthex: too many sessions (limit %zu)",
+			limits->max);
+	else if (r == -EDQUOT)
+		refuse(TAKE_FD(session->socket),
+			"narthex: too many sessions of one user (limit %zu)", limits->max_per_uid);
+	else if (r < 0)
+		refuse(TAKE_FD(session->socket), "narthex: %s", strerror(-r));
+	if (r < 0)
+		log_warning("door %s: refused uid %u: too many sessions",
+			door_get(session->record.door)->name,
+			(unsigned int)session->record.peer_uid);
+	return r;
+}
+
+void session_start(struct sessions *sessions, const struct door *door, int fd)
+{
+	struct session *session;
+	const char *step;
+	int r;
+
+	if (door->reserved) {
+		refuse(fd, "narthex: the %s door is not served by this version", door->name);
+		return;
+	}
+	session = session_new(sessions, door, fd);
+	if (!session) {
+		refuse(fd, "narthex: %s", strerror(ENOMEM));
+		return;
+	}
+	if (take_place(session) < 0) {
+		session_free(session);
+		return;
+	}
+	r = session_run(session, &step);
+	if (r < 0) {
+		(void)log_errno(r, "door %s: %s: %s", door->name,
+			session->record.program[0] ? session->record.program : "session", step);
+		relay_stop(&session->relay);
+		refuse(TAKE_FD(session->socket), "narthex: %s: %s", step, strerror(-r));
+		remove_cgroup(session);
+		limits_release(&sessions->limits, session->record.peer_uid);
+		session_free(session);
+		return;
+	}
+	LIST_INSERT_HEAD(&sessions->list, session, entry);
+	struct journal_session entry = for_journal(session);
+
+	journal_session_opened(&sessions->journal, &entry);
+	if (sessions->changed)
+		sessions->changed(sessions->arg);
+}
+
+static void on_sweep(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval later = SWEEP_INTERVAL;
+	struct sessions *sessions = arg;
+
+	(void)fd;
+	(void)what;
+	if (!session_cgroups_sweep(&sessions->cgroups))
+		(void)event_add(&sessions->sweep, &later);
+}
+
+int sessions_init(struct sessions *sessions, struct event_base *base, size_t max,
+	size_t max_per_uid, const char *term)
+{
+	int r;
+
+	*sessions = (struct sessions){
+		.base = base,
+		.spawner = SPAWNER_NULL,
+		.hangups = HANGUPS_NULL,
+		.cgroups = SESSION_CGROUPS_NULL,
+		.journal = JOURNAL_NULL,
+		.limits = { .max = max, .max_per_uid = max_per_uid },
+		.term = term,
+	};
+	if (event_assign(&sessions->sweep, base, -1, 0, on_sweep, sessions) < 0)
+		return -ENOMEM;
+	r = spawner_init(&sessions->spawner);
+	if (r < 0)
+		return r;
+	r = hangups_init(&sessions->hangups, base);
+	if (r < 0)
+		return r;
+	r = journal_open(&sessions->journal);
+	if (r < 0)
+		log_warning("cannot reach journald: %s", strerror(-r));
+	r = session_cgroups_open(&sessions->cgroups);
+	if (r < 0 && r != -ENOENT)
+		log_warning(
+			"cannot open the cgroup of sessions, they go without: %s", strerror(-r));
+	if (sessions->cgroups.fd >= 0)
+		(void)session_cgroups_sweep(&sessions->cgroups);
+	return 0;
+}
+
+void sessions_done(struct sessions *sessions)
+{
+	struct session *session;
+
+	while ((session = LIST_FIRST(&sessions->list))) {
+		if (!session->exited)
+			hang_up(session);
+		LIST_REMOVE(session, entry);
+		if (session->socket >= 0)
+			(void)shutdown(session->socket, SHUT_RDWR);
+		session_free(session);
+	}
+	if (sessions->base)
+		(void)event_del(&sessions->sweep);
+	if (sessions->cgroups.fd >= 0)
+		(void)session_cgroups_sweep(&sessions->cgroups);
+	session_cgroups_close(&sessions->cgroups);
+	journal_close(&sessions->journal);
+	hangups_done(&sessions->hangups);
+	spawner_done(&sessions->spawner);
+	limits_done(&sessions->limits);
+}

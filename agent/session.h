@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/* Sessions: from an accepted connection to the end of what ran behind the door. */
+
+#include "door.h"
+#include "hangup.h"
+#include "journal.h"
+#include "limits.h"
+#include "session-cgroup.h"
+#include "spawn.h"
+
+#include <sys/queue.h>
+
+struct session;
+LIST_HEAD(session_list, session);
+
+/* What all sessions share. */
+struct sessions {
+	struct event_base *base;
+	struct spawner spawner;
+	struct hangups hangups;
+	struct session_cgroups cgroups;
+	struct journal journal;
+	struct limits limits; /* limits.count: how many sessions there are */
+	struct session_list list;
+	struct event sweep;	    /* for cgroups that weren't empty when their session ended */
+	const char *term;	    /* TERM of the doors with a terminal */
+	void (*changed)(void *arg); /* after the number of sessions changed; may be NULL */
+	void *arg;
+};
+
+/* max, max_per_uid: limits. term: borrowed. 0 or -errno. */
+int sessions_init(struct sessions *sessions, struct event_base *base, size_t max,
+	size_t max_per_uid, const char *term);
+
+/* Hangs every session up and frees all. Safe after a failed sessions_init(). */
+void sessions_done(struct sessions *sessions);
+
+/*
+ * Serves a connection. Never fails to its caller: a client that can't be served is told so in one
+ * line. fd: consumed.
+ */
+void session_start(struct sessions *sessions, const struct door *door, int fd);
