@@ -48,7 +48,7 @@ static int clone_source(const struct build *build, const struct bind *bind, mode
 
 static int bind_one(struct build *build, const struct bind *bind)
 {
-	mode_t kind;
+	mode_t kind = 0;
 	int mount = clone_source(build, bind, &kind);
 
 	if (mount == -ENOENT && bind->optional)

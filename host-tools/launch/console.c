@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "log.h"
+#include "terminal.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static int make_pipes(struct console *console)
 int console_prepare(struct console *console, const struct launch *launch, struct event_base *base)
 {
 	console->base = base;
-	console->console_fd = -EBADF;
+	console->console_fd = console->slave_fd = -EBADF;
 	for (int i = 0; i < 3; i++)
 		console->guest.fds[i] = console->pipe_fds[i] = -EBADF;
 	if (!launch->foreground)
@@ -116,7 +117,7 @@ static int start_terminal(struct console *console)
 		return log_errno(-errno, "cannot set the terminal to raw mode");
 	console->raw = true;
 	console->in.filter = watch_escape;
-	console->in.filter_arg = console;
+	console->in.arg = console;
 	console_resize(console);
 	r = start_stream(console, &console->out, fcntl(console->console_fd, F_DUPFD_CLOEXEC, 3),
 		stream_reopen(STDOUT_FILENO, O_WRONLY));
@@ -148,9 +149,25 @@ static int start_pipes(struct console *console)
 			       TAKE_FD(console->pipe_fds[0]));
 }
 
+/* The guest closed or hung up (vhangup(2)) every slave, ours too. Somebody may open it again. */
+static bool keep_slave_open(void *arg)
+{
+	struct console *console = arg;
+
+	close_fdp(&console->slave_fd);
+	console->slave_fd = terminal_slave(console->console_fd);
+	return console->slave_fd >= 0;
+}
+
 int console_start(struct console *console, int console_fd)
 {
 	console->console_fd = console_fd;
+	if (console->mode != CONSOLE_PIPES) {
+		console->out.revive = keep_slave_open;
+		console->out.arg = console;
+		if (!keep_slave_open(console))
+			return log_errno(console->slave_fd, "cannot open the container's console");
+	}
 	switch (console->mode) {
 	case CONSOLE_TERMINAL:
 		return start_terminal(console);
@@ -175,6 +192,7 @@ void console_finish(struct console *console)
 		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &console->saved);
 	console->raw = false;
 	console->console_fd = -EBADF;
+	close_fdp(&console->slave_fd);
 	for (int i = 0; i < 3; i++) {
 		close_fdp(&console->guest.fds[i]);
 		close_fdp(&console->pipe_fds[i]);

@@ -49,6 +49,7 @@
 #define ALIAS_SIZE (sizeof(ALIAS_PREFIX) + NAME_MAX_LEN)
 #define GUEST_INTERFACE "eth0"
 #define MAC_SIZE 6
+#define LOCAL_ROUTE_S 10 /* ample for the kernel's own to appear */
 
 static const uint8_t no_mac[MAC_SIZE];
 
@@ -317,11 +318,38 @@ static void add_neighbour(struct end *end, const struct config_address *address)
 	netlink_put(&end->netlink, NDA_LLADDR, end->peer_mac, MAC_SIZE);
 }
 
+/*
+ * Lets an IPv6 address receive at once. The kernel makes the route of an address that is local in
+ * a worker, which competes for the lock that every start of a container holds for a while; what
+ * arrives before is dropped. This route stands in for it, has a worse metric, and expires.
+ */
+static void add_local_route(struct end *end, const struct config_address *address)
+{
+	struct rtmsg header = {
+		.rtm_family = (uint8_t)address->family,
+		.rtm_dst_len = (uint8_t)(8 * address_size(address)),
+		.rtm_table = RT_TABLE_LOCAL,
+		.rtm_protocol = RTPROT_STATIC,
+		.rtm_scope = RT_SCOPE_HOST,
+		.rtm_type = RTN_LOCAL,
+	};
+	char text[INET6_ADDRSTRLEN];
+
+	netlink_begin(&end->netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &header,
+		sizeof(header), "add local route of %s on %s%s", address_text(address, text),
+		end->interface, end->where);
+	netlink_put(&end->netlink, RTA_DST, &address->v6, address_size(address));
+	netlink_put_u32(&end->netlink, RTA_OIF, (uint32_t)end->index);
+	netlink_put_u32(&end->netlink, RTA_EXPIRES, LOCAL_ROUTE_S);
+}
+
 static void add_family(struct end *end, const struct config_address *own,
 	const struct config_address *other, bool is_guest)
 {
 	if (is_set(own))
 		add_address(end, own);
+	if (own->family == AF_INET6)
+		add_local_route(end, own);
 	/* a guest without an address of this family can't answer: what its own tools set, they
 	 * route */
 	if (!is_set(other) || (is_guest && !is_set(own)))

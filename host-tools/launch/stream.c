@@ -85,7 +85,9 @@ static bool fill(struct stream *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	/* EIO: no slave of this pty is open any more */
-	if (n <= 0 || (s->filter && !s->filter(s->filter_arg, data, (size_t)n))) {
+	if (n < 0 && errno == EIO && s->revive && s->revive(s->arg))
+		return false;
+	if (n <= 0 || (s->filter && !s->filter(s->arg, data, (size_t)n))) {
 		s->ended = true;
 		if (s->lines && !s->at_line_start)
 			s->buffer[s->end++] = '\n';

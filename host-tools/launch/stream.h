@@ -15,7 +15,8 @@ struct stream {
 	int from, to; /* owned; from is nonblocking or never blocks when readable */
 	bool lines;   /* guest text for people: whole lines, control bytes escaped */
 	bool (*filter)(void *arg, const char *data, size_t len); /* false: stop here; NULL: none */
-	void *filter_arg;
+	bool (*revive)(void *arg); /* reading failed with EIO; true: it may be tried again; NULL: no */
+	void *arg; /* of both */
 	struct event *readable, *writable, *retry;
 	char *buffer;
 	size_t start, end;
