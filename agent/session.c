@@ -411,7 +411,10 @@ static struct session *session_new(struct sessions *all, const struct door *door
 		.relay = RELAY_NULL,
 		.watch = HANGUP_WATCH_NULL,
 	};
-	(void)getrandom(&session->record.id, sizeof(session->record.id), GRND_NONBLOCK);
+	/* unique is enough, and early in the boot there is nothing better: never wait for entropy
+	 */
+	if (getrandom(&session->record.id, sizeof(session->record.id), GRND_INSECURE) < 0)
+		session->record.id = session->record.started;
 	read_peer(session);
 	return session;
 }
