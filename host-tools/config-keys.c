@@ -166,8 +166,8 @@ static void follow_implications(struct container_config *config)
 
 	config->boot = config->boot_written == AUTO ? !config->process_two : config->boot_written;
 	config->veth = config->veth_written == AUTO ? addressed : config->veth_written;
-	config->private_network =
-		config->private_written == AUTO ? config->veth : config->private_written;
+	config->private_network = config->private_written == AUTO ? config->veth || addressed
+								  : config->private_written;
 }
 
 static int set_known_key(struct container_config *config, const struct config_key *key,
