@@ -478,6 +478,17 @@ static void test_control_characters_are_not_printed(void **state)
 	write_bytes("test.conf", nul, sizeof(nul) - 1);
 	assert_int_equal(load(&config), -EINVAL);
 	assert_non_null(strstr(said, "test.conf:2: a NUL byte"));
+
+	/* options come past the parser of files */
+	assert_int_equal(config_default("test", &config), 0);
+	listen_begin();
+	assert_int_equal(config_set(&config, "here", "Ex\x1b", "Boot", "yes"), -EINVAL);
+	assert_int_equal(config_set(&config, "here", "Exec", "Bo\x1b", "yes"), -EINVAL);
+	assert_int_equal(config_set(&config, "here", "Exec", "Boot", "\x1b"), -EINVAL);
+	assert_int_equal(config_set(&config, "here", "Exec", "Environment", "\x1b"), -EINVAL);
+	listen_end();
+	config_done(&config);
+	assert_null(strpbrk(said, "\x1b\x9b"));
 }
 
 static void test_unit_sections(void **state)

@@ -199,6 +199,9 @@ static void test_a_bad_file_hurts_only_itself(void **state)
 	assert_false(exists("out/container--x.service"));
 	assert_false(exists("out/machines.target.wants"));
 	assert_false(exists("out/x.target.wants"));
+	/* nothing but bad ones */
+	assert_int_equal(unlink(path_of("etc/narthex/good.conf")), 0);
+	assert_int_equal(generate(), 0);
 }
 
 static void test_refusal(void **state)
