@@ -169,13 +169,22 @@ converse() { # [NAME=VALUE…] SCRIPT
   timeout $((120 * slow)) expect -c "$prologue$1"
 }
 
+# The same, and it must succeed; what was said is in $output.
+talk() {
+  run converse "$@"
+  [ "$status" = 0 ] || {
+    printf 'exit status %s; heard:\n%s\n' "$status" "$(cat -v <<<"$output")" >&2
+    return 1
+  }
+}
+
 # --- what must not grow or stay ----------------------------------------------------------------
 
 # Everything a container can leave on the host: interfaces, mounts, cgroups, /run/narthex, processes.
 traces() { # NAME
   local t
   ip -br link | grep -E "^c-" || true
-  grep -E "narthex|containers/" /proc/mounts | grep -v ' /var/lib/containers ' || true
+  awk '$2 ~ "/run/narthex|/var/lib/containers/" { print $2 }' /proc/mounts
   find /sys/fs/cgroup -type d -name "*container-$1*" || true
   [ ! -e "/run/narthex/$1" ] || find "/run/narthex/$1" || true
   find /run/narthex/.uid-ranges -type f 2>/dev/null | while read -r t; do

@@ -75,12 +75,11 @@ options() {
 }
 
 @test "an interrupt on the terminal ends a command" {
-  run converse '
+  talk '
     spawn -noecho narthex run --root /var/lib/containers/tree --ephemeral -- sh -c "trap \"echo interrupted; exit 5\" INT; echo ready; while :; do read x; done"
     need "ready"
     send "\x03"
     need "interrupted"
     need_eof
   '
-  equal "$status" 0
 }
