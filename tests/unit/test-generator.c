@@ -199,8 +199,10 @@ static void test_a_bad_file_hurts_only_itself(void **state)
 	assert_false(exists("out/container--x.service"));
 	assert_false(exists("out/machines.target.wants"));
 	assert_false(exists("out/x.target.wants"));
-	/* nothing but bad ones */
-	assert_int_equal(unlink(path_of("etc/narthex/good.conf")), 0);
+	/* nothing but one that can't even have a unit */
+	assert_int_equal(run((const char *[]){ "rm", "-rf", path_of("etc/narthex"), NULL }), 0);
+	assert_int_equal(mkdir(path_of("etc/narthex"), 0755), 0);
+	write_text("etc/narthex/-x.conf", "");
 	assert_int_equal(generate(), 0);
 }
 
