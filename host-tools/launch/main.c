@@ -262,6 +262,7 @@ static int run(void)
 
 static int cleanup(void)
 {
+	char path[sizeof(RUN_DIR) + 1 + NAME_MAX_LEN + 1];
 	struct state state;
 	const char *why;
 	int r;
@@ -270,6 +271,9 @@ static int cleanup(void)
 		log_error("'%s' can't be a container's name: %s", arg_cleanup, why);
 		return EXIT_USAGE;
 	}
+	/* the launcher that ended in order left nothing, and systemd runs this after each end */
+	if (snprintf(path, sizeof(path), RUN_DIR "/%s", arg_cleanup) > 0 && access(path, F_OK) < 0)
+		return 0;
 	r = state_acquire(arg_cleanup, &state);
 	if (r < 0)
 		return EXIT_OWN;

@@ -68,6 +68,7 @@ static int try_lock(struct state *state)
 		return -errno;
 	if (st.st_nlink == 0)
 		return 0;
+	state->is_leftover = st.st_size > 0;
 	n = snprintf(pid, sizeof(pid), "%d\n", getpid());
 	if (ftruncate(state->lock_fd, 0) < 0 || pwrite(state->lock_fd, pid, (size_t)n, 0) < 0)
 		return -errno;
@@ -85,8 +86,8 @@ static void unmount_all(int dirfd, const char *name)
 		;
 }
 
-/* What lies in the directory besides the lock. */
-static void remove_leftovers(struct state *state)
+/* What lies in the directory besides the lock, and is mounted there. */
+static void remove_files(struct state *state)
 {
 	_cleanup_free_ char *cgroup = NULL;
 
@@ -103,7 +104,6 @@ static void remove_leftovers(struct state *state)
 	(void)unlinkat(state->dir_fd, "doors", AT_REMOVEDIR);
 	(void)unlinkat(state->dir_fd, "root", 0);
 	(void)unlinkat(state->dir_fd, "launcher.socket", 0);
-	(void)network_cleanup(state->name);
 }
 
 static int lock(struct state *state)
@@ -147,7 +147,11 @@ int state_acquire(const char *name, struct state *ret)
 		state_release(&state);
 		return r;
 	}
-	remove_leftovers(&state);
+	/* the file of a lock that is free is new, or a crashed launcher's */
+	if (state.is_leftover) {
+		remove_files(&state);
+		(void)network_cleanup(name);
+	}
 	if (mkdirat(state.private_fd, "root", 0700) < 0 ||
 		mkdirat(state.private_fd, "staging", 0700) < 0 ||
 		mkdirat(state.dir_fd, "doors", 0755) < 0 ||
@@ -220,7 +224,8 @@ void state_release(struct state *state)
 	if (state->dir_fd >= 0 && state->lock_fd >= 0) {
 		_cleanup_close_ int run_fd = openat(state->dir_fd, "..", O_PATH | O_CLOEXEC);
 
-		remove_leftovers(state);
+		/* the interface dies with its namespace; deleting it would take the kernel 30 ms */
+		remove_files(state);
 		(void)unlinkat(state->dir_fd, "private", AT_REMOVEDIR);
 		/* the lock goes last, and its directory with it: from here on a new start may come
 		 */

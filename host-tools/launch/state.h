@@ -14,9 +14,10 @@
 
 struct state {
 	char *name;
-	int lock_fd;	/* holds the flock */
-	int dir_fd;	/* RUN_DIR/NAME */
-	int private_fd; /* its private/ */
+	int lock_fd;	  /* holds the flock */
+	int dir_fd;	  /* RUN_DIR/NAME */
+	int private_fd;	  /* its private/ */
+	bool is_leftover; /* when acquired, it was a crashed launcher's */
 };
 
 #define STATE_NULL ((struct state){ .lock_fd = -EBADF, .dir_fd = -EBADF, .private_fd = -EBADF })

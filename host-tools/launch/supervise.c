@@ -432,6 +432,8 @@ static int run_guests(struct supervisor *s)
 		s->since_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 		info = (siginfo_t){};
 		r = start_guest(s);
+		if (r >= 0 && s->launch->boots == 1)
+			r = open_to_host(s);
 		if (r < 0)
 			s->failed = true;
 		else
@@ -542,20 +544,26 @@ static int prepare(struct supervisor *s)
 	r = watch_signals(s);
 	if (r >= 0)
 		r = state_mount_doors(&launch->state, launch->range.base);
-	if (r >= 0)
-		r = show_root(launch);
 	if (r < 0)
 		return r;
 	launch->notify_fd = notify_listen(launch->state.private_fd);
 	if (launch->notify_fd < 0)
 		return log_errno(launch->notify_fd, "cannot make the notify socket");
-	r = watch(s, &s->notify_event, launch->notify_fd, on_notify);
+	return watch(s, &s->notify_event, launch->notify_fd, on_notify);
+}
+
+/* What the host wants of a running container and no builder waits for: done beside the first one.
+ */
+static int open_to_host(struct supervisor *s)
+{
+	int r = show_root(s->launch);
+
 	if (r < 0)
 		return r;
 	s->control.status = answer_status;
 	s->control.pty = answer_pty;
 	s->control.arg = s;
-	return control_start(&s->control, s->base, &launch->state);
+	return control_start(&s->control, s->base, &s->launch->state);
 }
 
 int supervise(struct launch *launch)
