@@ -421,30 +421,6 @@ static int final_status(const struct supervisor *s, const siginfo_t *info)
 	return exit_status(info);
 }
 
-static int run_guests(struct supervisor *s)
-{
-	struct timespec now;
-	siginfo_t info;
-	int r;
-
-	for (;;) {
-		(void)clock_gettime(CLOCK_REALTIME, &now);
-		s->since_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-		info = (siginfo_t){};
-		r = start_guest(s);
-		if (r >= 0 && s->launch->boots == 1)
-			r = open_to_host(s);
-		if (r < 0)
-			s->failed = true;
-		else
-			(void)event_base_dispatch(s->base);
-		end_guest(s, &info);
-		if (!has_rebooted(s, &info))
-			return final_status(s, &info);
-		log_info("container '%s' reboots", s->launch->config.name);
-	}
-}
-
 /* --- the control socket's answers ---------------------------------------------------------- */
 
 static int answer_status(void *arg, char **ret)
@@ -564,6 +540,30 @@ static int open_to_host(struct supervisor *s)
 	s->control.pty = answer_pty;
 	s->control.arg = s;
 	return control_start(&s->control, s->base, &s->launch->state);
+}
+
+static int run_guests(struct supervisor *s)
+{
+	struct timespec now;
+	siginfo_t info;
+	int r;
+
+	for (;;) {
+		(void)clock_gettime(CLOCK_REALTIME, &now);
+		s->since_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+		info = (siginfo_t){};
+		r = start_guest(s);
+		if (r >= 0 && s->launch->boots == 1)
+			r = open_to_host(s);
+		if (r < 0)
+			s->failed = true;
+		else
+			(void)event_base_dispatch(s->base);
+		end_guest(s, &info);
+		if (!has_rebooted(s, &info))
+			return final_status(s, &info);
+		log_info("container '%s' reboots", s->launch->config.name);
+	}
 }
 
 int supervise(struct launch *launch)
