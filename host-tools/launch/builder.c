@@ -239,7 +239,7 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 		(void)close(sockets[1]);
 		return log_errno(-errno, "cannot make a pipe");
 	}
-	/* a signal must not find the supervisor's handlers in the child */
+	/* the supervisor's handlers are not for its children: they keep all signals blocked; SIGKILL comes through */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();
@@ -260,7 +260,6 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 		};
 
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		signals_reset();
 		_exit(build(&b) < 0 ? 1 : 0);
 	}
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);

@@ -55,10 +55,16 @@ static void become_root(void)
 		fail(-errno, "cannot tie the container to its launcher", NULL);
 }
 
-static void take_namespaces(const struct launch *launch)
+static void set_hostname(const struct launch *launch)
 {
 	const char *name = launch->config.hostname ? launch->config.hostname : launch->config.name;
 
+	if (sethostname(name, strlen(name)) < 0)
+		fail(-errno, "cannot set the host name", name);
+}
+
+static void take_namespaces(const struct launch *launch)
+{
 	/* the cgroup namespace starts where the process is; clone3() would take the builder's place
 	 */
 	if (unshare(CLONE_NEWNS | (launch->cgroup.fd >= 0 ? CLONE_NEWCGROUP : 0)) < 0)
@@ -67,8 +73,6 @@ static void take_namespaces(const struct launch *launch)
 	 */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
 		fail(-errno, "cannot share the mounts inside the container", NULL);
-	if (sethostname(name, strlen(name)) < 0)
-		fail(-errno, "cannot set the host name", name);
 	/* keys of the host's session stay outside; without keyrings in the kernel there is nothing
 	 * to do */
 	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
@@ -79,8 +83,6 @@ static void take_stdio(const struct payload_stdio *stdio)
 {
 	int fds[3], console = -EBADF;
 
-	if (setsid() < 0)
-		fail(-errno, "cannot make a session", NULL);
 	if (stdio->fds[0] < 0) {
 		console = open("/dev/console", O_RDWR | O_NOCTTY | O_CLOEXEC);
 		if (console < 0)
@@ -229,6 +231,11 @@ _Noreturn void payload_run(
 	char byte;
 
 	leader_error_fd = error_fd;
+	/* what needs no tree is done while it is built */
+	if (setsid() < 0)
+		fail(-errno, "cannot make a session", NULL);
+	set_hostname(launch);
+	signals_reset();
 	/* end of file: the builder failed and has said why */
 	if (read(go_fd, &byte, 1) != 1)
 		_exit(125);
@@ -237,7 +244,6 @@ _Noreturn void payload_run(
 	take_stdio(stdio);
 	(void)umask(022);
 	change_directory(&launch->config);
-	signals_reset();
 	restrict_powers(&launch->config);
 	/* nothing of the launcher's is open in the init, error_fd included: its closing says "done"
 	 */
