@@ -21,10 +21,7 @@
  */
 
 #define ACCEPT_PER_TURN 16
-#define PAUSE                                                                                      \
-	{                                                                                          \
-		.tv_usec = 100000                                                                  \
-	}
+#define PAUSE_USEC 100000
 #define BACKLOG 4096
 
 static void set_accepting(struct listeners *listeners, bool on)
@@ -45,7 +42,7 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 
 static void pause_accepting(struct listeners *listeners, int r)
 {
-	static const struct timeval later = PAUSE;
+	static const struct timeval later = { .tv_usec = PAUSE_USEC };
 
 	log_warning("cannot accept, waiting a moment: %s", strerror(-r));
 	set_accepting(listeners, false);

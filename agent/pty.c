@@ -4,6 +4,7 @@
 #include "cleanup.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 
@@ -38,16 +39,20 @@ int pty_open(int *ret_master, int *ret_slave)
 	return 0;
 }
 
-int pty_type_eof(int master)
+int pty_type_eof(int master, int slave)
 {
+	struct pollfd unread = { .fd = slave, .events = POLLIN };
 	struct termios modes;
 	unsigned char c = CONTROL_D;
 
-	/* asked on the master, the kernel answers for the slave */
-	if (tcgetattr(master, &modes) == 0 && (modes.c_lflag & ICANON) &&
+	if (poll(&unread, 1, 0) != 0)
+		return 0;
+	if (tcgetattr(slave, &modes) == 0 && (modes.c_lflag & ICANON) &&
 		modes.c_cc[VEOF] != _POSIX_VDISABLE)
 		c = modes.c_cc[VEOF];
-	return write(master, &c, 1) < 0 ? -errno : 0;
+	if (write(master, &c, 1) < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return 1;
 }
 
 int pty_name(int master, char ret[PTY_NAME_SIZE])

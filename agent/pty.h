@@ -10,10 +10,11 @@
 int pty_open(int *ret_master, int *ret_slave);
 
 /*
- * Types the terminal's end of file: VEOF in canonical mode, else ^D. 0 or -errno; -EAGAIN: the
- * terminal takes nothing now.
+ * Types the terminal's end of file (VEOF in canonical mode, else ^D) when all that was typed before
+ * has been read: a ^D among unread input may be read as just that. 1: typed; 0: not now, ask again
+ * later; or -errno.
  */
-int pty_type_eof(int master);
+int pty_type_eof(int master, int slave);
 
 /* The slave's name without "/dev/". 0 or -errno. */
 #define PTY_NAME_SIZE 16

@@ -33,10 +33,9 @@
 #define TURN (64 * 1024)
 #define INPUT_PIPE_SIZE (16 * 1024)
 #define DRAIN_MAX (136 * 1024)
-#define EOF_REPEAT                                                                                 \
-	{                                                                                          \
-		.tv_sec = 1                                                                        \
-	}
+#define EOF_SOON_USEC 20000 /* until the session has read what came before */
+#define EOF_SOON_CHECKS 50  /* then it's busy with something else */
+#define EOF_REPEAT_SEC 1
 
 static int half_open(struct relay_half *half)
 {
@@ -115,31 +114,49 @@ static void half_empty(struct relay_half *half, int target)
 	}
 }
 
-static void arm(struct event *event, bool *armed, bool want, const struct timeval *after)
+static void arm(struct event *event, bool *armed, bool want)
 {
 	if (*armed == want)
 		return;
 	/* event_add can fail for want of memory only, and epoll's then: try again next turn */
 	if (want)
-		*armed = event_add(event, after) == 0;
+		*armed = event_add(event, NULL) == 0;
 	else
 		*armed = event_del(event) != 0;
 }
 
 static void update(struct relay *relay)
 {
-	static const struct timeval soon = EOF_REPEAT;
-
 	arm(&relay->socket_read, &relay->armed_socket_read,
-		!relay->draining && !relay->in.eof && relay->in.fill == 0, NULL);
+		!relay->draining && !relay->in.eof && relay->in.fill == 0);
 	arm(&relay->master_write, &relay->armed_master_write,
-		!relay->draining && relay->in.fill > 0, NULL);
+		!relay->draining && relay->in.fill > 0);
 	arm(&relay->master_read, &relay->armed_master_read,
-		!relay->draining && !relay->out.eof && relay->out.fill == 0, NULL);
+		!relay->draining && !relay->out.eof && relay->out.fill == 0);
 	arm(&relay->socket_write, &relay->armed_socket_write,
-		relay->out.fill > 0 && !relay->out.dead, NULL);
-	arm(&relay->eof_timer, &relay->armed_eof_timer,
-		!relay->draining && relay->in.eof && relay->in.fill == 0, &soon);
+		relay->out.fill > 0 && !relay->out.dead);
+}
+
+static void disarm_eof_timer(struct relay *relay)
+{
+	if (relay->armed_eof_timer)
+		(void)event_del(&relay->eof_timer);
+	relay->armed_eof_timer = false;
+}
+
+/* The client has half-closed, and all of its input is relayed. */
+static void type_eof(struct relay *relay)
+{
+	static const struct timeval soon = { .tv_usec = EOF_SOON_USEC };
+	static const struct timeval repeat = { .tv_sec = EOF_REPEAT_SEC };
+
+	if (pty_type_eof(relay->master, relay->slave) != 0)
+		relay->eof_checks = EOF_SOON_CHECKS;
+	if (relay->eof_checks < EOF_SOON_CHECKS)
+		relay->eof_checks++;
+	relay->armed_eof_timer =
+		event_add(&relay->eof_timer,
+			relay->eof_checks < EOF_SOON_CHECKS ? &soon : &repeat) == 0;
 }
 
 static void turn_in(struct relay *relay)
@@ -150,7 +167,7 @@ static void turn_in(struct relay *relay)
 		(void)half_fill(&relay->in, relay->socket);
 	half_empty(&relay->in, relay->master);
 	if (!ended && relay->in.eof && relay->in.fill == 0)
-		(void)pty_type_eof(relay->master);
+		type_eof(relay);
 }
 
 static void turn_out(struct relay *relay)
@@ -215,16 +232,18 @@ static void on_eof_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	(void)pty_type_eof(relay->master);
+	relay->armed_eof_timer = false;
+	type_eof(relay);
 }
 
-int relay_start(struct relay *relay, struct event_base *base, int socket, int master)
+int relay_start(struct relay *relay, struct event_base *base, int socket, int master, int slave)
 {
 	int r;
 
 	*relay = RELAY_NULL;
 	relay->socket = socket;
 	relay->master = master;
+	relay->slave = slave;
 	r = half_open(&relay->in);
 	if (r == 0)
 		r = half_open(&relay->out);
@@ -242,7 +261,7 @@ int relay_start(struct relay *relay, struct event_base *base, int socket, int ma
 			on_master_read, relay) < 0 ||
 		event_assign(&relay->master_write, base, master, EV_WRITE | EV_PERSIST,
 			on_master_write, relay) < 0 ||
-		event_assign(&relay->eof_timer, base, -1, EV_PERSIST, on_eof_timer, relay) < 0) {
+		event_assign(&relay->eof_timer, base, -1, 0, on_eof_timer, relay) < 0) {
 		relay_stop(relay);
 		return -ENOMEM;
 	}
@@ -257,6 +276,8 @@ int relay_start(struct relay *relay, struct event_base *base, int socket, int ma
 void relay_drain(struct relay *relay, void (*drained)(void *arg), void *arg)
 {
 	relay->draining = true;
+	relay->slave = -EBADF;
+	disarm_eof_timer(relay);
 	relay->drain_left = DRAIN_MAX;
 	relay->drained = drained;
 	relay->arg = arg;
@@ -270,11 +291,11 @@ bool relay_has_input(const struct relay *relay)
 
 void relay_stop(struct relay *relay)
 {
-	arm(&relay->socket_read, &relay->armed_socket_read, false, NULL);
-	arm(&relay->socket_write, &relay->armed_socket_write, false, NULL);
-	arm(&relay->master_read, &relay->armed_master_read, false, NULL);
-	arm(&relay->master_write, &relay->armed_master_write, false, NULL);
-	arm(&relay->eof_timer, &relay->armed_eof_timer, false, NULL);
+	arm(&relay->socket_read, &relay->armed_socket_read, false);
+	arm(&relay->socket_write, &relay->armed_socket_write, false);
+	arm(&relay->master_read, &relay->armed_master_read, false);
+	arm(&relay->master_write, &relay->armed_master_write, false);
+	disarm_eof_timer(relay);
 	half_close(&relay->in);
 	half_close(&relay->out);
 	*relay = RELAY_NULL;

@@ -18,10 +18,12 @@ struct relay_half {
 
 struct relay {
 	int socket, master;	   /* borrowed, O_NONBLOCK */
+	int slave;		   /* borrowed; negative once the leader has exited */
 	struct relay_half in, out; /* socket to master, master to socket */
 	struct event socket_read, socket_write, master_read, master_write, eof_timer;
 	bool armed_socket_read, armed_socket_write, armed_master_read, armed_master_write;
 	bool armed_eof_timer;
+	unsigned int eof_checks; /* since the client half-closed */
 	bool draining;
 	size_t drain_left;
 	void (*drained)(void *arg);
@@ -34,16 +36,17 @@ struct relay {
 	((struct relay){                                                                           \
 		.socket = -EBADF,                                                                  \
 		.master = -EBADF,                                                                  \
+		.slave = -EBADF,                                                                   \
 		.in = RELAY_HALF_NULL,                                                             \
 		.out = RELAY_HALF_NULL,                                                            \
 	})
 
 /*
- * Starts the relay. socket, master: borrowed, O_NONBLOCK, open until relay_stop(). The caller
- * keeps a slave open as long as the session's leader lives (see relay.c). relay: stays in its
- * place. 0 or -errno.
+ * Starts the relay. socket, master: borrowed, O_NONBLOCK, open until relay_stop(). slave: borrowed,
+ * open until relay_drain() or relay_stop(), which is as long as the session's leader lives (see
+ * relay.c). relay: stays in its place. 0 or -errno.
  */
-int relay_start(struct relay *relay, struct event_base *base, int socket, int master);
+int relay_start(struct relay *relay, struct event_base *base, int socket, int master, int slave);
 
 /*
  * The leader is gone and the caller's slave is closed: delivers what is still in the terminal,

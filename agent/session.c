@@ -43,10 +43,7 @@
 #define HANGUP_GRACE_USEC UINT64_C(1000000)
 #define INPUT_GRACE_USEC UINT64_C(5000000)
 #define INPUT_POLL_USEC UINT64_C(100000)
-#define SWEEP_INTERVAL                                                                             \
-	{                                                                                          \
-		.tv_sec = 10                                                                       \
-	}
+#define SWEEP_INTERVAL_SEC 10
 #define LINE_MAX_LEN 512
 
 struct record {
@@ -184,7 +181,7 @@ static struct journal_session for_journal(const struct session *session)
 
 static void remove_cgroup(struct session *session)
 {
-	static const struct timeval later = SWEEP_INTERVAL;
+	static const struct timeval later = { .tv_sec = SWEEP_INTERVAL_SEC };
 	struct sessions *all = session->all;
 	char name[SESSION_CGROUP_NAME_SIZE];
 
@@ -343,7 +340,8 @@ static int open_terminal(struct session *session)
 	flags = fcntl(session->socket, F_GETFL);
 	if (flags < 0 || fcntl(session->socket, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	return relay_start(&session->relay, session->all->base, session->socket, session->master);
+	return relay_start(&session->relay, session->all->base, session->socket, session->master,
+		session->slave);
 }
 
 static int watch_session(struct session *session)
@@ -480,7 +478,7 @@ void session_start(struct sessions *sessions, const struct door *door, int fd)
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
 {
-	static const struct timeval later = SWEEP_INTERVAL;
+	static const struct timeval later = { .tv_sec = SWEEP_INTERVAL_SEC };
 	struct sessions *sessions = arg;
 
 	(void)fd;
