@@ -66,7 +66,7 @@ struct end {
 	struct netlink netlink;
 	const char *interface;
 	const char *where; /* completes messages */
-	const uint8_t *peer_mac;
+	uint8_t peer_mac[MAC_SIZE];
 	int index;
 };
 
@@ -457,8 +457,8 @@ static int set_up_pair(struct end *guest, const struct container_config *config,
 	if (memcmp(guest_mac, no_mac, MAC_SIZE) == 0)
 		guest_mac = id.guest_mac;
 	host.interface = id.interface;
-	host.peer_mac = guest_mac;
-	guest->peer_mac = id.host_mac;
+	memcpy(host.peer_mac, guest_mac, MAC_SIZE);
+	memcpy(guest->peer_mac, id.host_mac, MAC_SIZE);
 	r = netlink_open(&host.netlink, -1);
 	if (r < 0)
 		return log_errno(r, "cannot open a netlink socket");

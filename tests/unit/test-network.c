@@ -15,8 +15,8 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <fcntl.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
-#include <linux/veth.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -317,6 +317,29 @@ static void v6_from_guest(void **state)
 	reachable_at_once(state, true, true);
 }
 
+/* 0 or -ENOENT. */
+static int find_neighbour(int ns, const char *interface, const struct config_address *address)
+{
+	struct netlink nl = {};
+	struct ndmsg header = { .ndm_family = (uint8_t)address->family };
+	int r;
+
+	assert_int_equal(netlink_open(&nl, ns), 0);
+	header.ndm_ifindex = netlink_index(&nl, interface);
+	netlink_begin(&nl, RTM_GETNEIGH, 0, &header, sizeof(header), "find neighbour");
+	netlink_put(&nl, NDA_DST, &address->v6, sizeof(address->v6));
+	r = netlink_commit(&nl, NULL, NULL);
+	netlink_close(&nl);
+	return r;
+}
+
+static void v6_ends_know_each_other(void **state)
+{
+	assert_int_equal(network_setup(&config, guest_ns), 0);
+	assert_int_equal(find_neighbour(host_ns, "c-foo", &config.local_address6), 0);
+	assert_int_equal(find_neighbour(guest_ns, "eth0", &config.host_address6), 0);
+}
+
 /* Parts of IPv6 that the kernel sets up in a worker are lost once in a while only. */
 static void v6_again_and_again(void **state)
 {
@@ -605,6 +628,23 @@ static void make_stranger(const char *name, const uint8_t *mac, const char *alia
 	netlink_close(&nl);
 }
 
+static void add_altname(const char *interface, const char *altname)
+{
+	struct netlink nl = {};
+	struct ifinfomsg header = {};
+	struct nlattr *list;
+
+	assert_int_equal(netlink_open(&nl, -1), 0);
+	header.ifi_index = netlink_index(&nl, interface);
+	netlink_begin(&nl, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header),
+		"set altname");
+	list = netlink_nest(&nl, IFLA_PROP_LIST, NULL, 0);
+	netlink_put_string(&nl, IFLA_ALT_IFNAME, altname);
+	netlink_nest_end(&nl, list);
+	assert_int_equal(netlink_commit(&nl, NULL, NULL), 0);
+	netlink_close(&nl);
+}
+
 static void leftover_is_replaced(void **state)
 {
 	_cleanup_close_ int old_guest = -EBADF;
@@ -683,20 +723,8 @@ static void alias_counts_more_than_the_hardware_address(void **state)
 
 static void altname_of_a_stranger(void **state)
 {
-	struct netlink nl = {};
-	struct ifinfomsg header = {};
-	struct nlattr *list;
-
 	make_stranger("wan", NULL, "narthex:foo");
-	assert_int_equal(netlink_open(&nl, -1), 0);
-	header.ifi_index = netlink_index(&nl, "wan");
-	netlink_begin(&nl, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header),
-		"set altname");
-	list = netlink_nest(&nl, IFLA_PROP_LIST, NULL, 0);
-	netlink_put_string(&nl, IFLA_ALT_IFNAME, "c-foo");
-	netlink_nest_end(&nl, list);
-	assert_int_equal(netlink_commit(&nl, NULL, NULL), 0);
-	netlink_close(&nl);
+	add_altname("wan", "c-foo");
 	assert_stranger_stays("wan", "the name is taken by wan (kind 'veth', index ");
 }
 
@@ -739,21 +767,10 @@ static void bad_host_address_leaves_nothing(void **state)
 static void altname_that_is_taken_leaves_nothing(void **state)
 {
 	char full[ALTNAME_SIZE];
-	struct netlink nl = {};
-	struct ifinfomsg header = { .ifi_index = 1 };
-	struct nlattr *list;
 
 	config.name = (char *)NAME_16;
 	(void)snprintf(full, sizeof(full), "c-%s", config.name);
-	assert_int_equal(netlink_open(&nl, -1), 0);
-	netlink_begin(&nl, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header),
-		"set altname");
-	list = netlink_nest(&nl, IFLA_PROP_LIST, NULL, 0);
-	netlink_put_string(&nl, IFLA_ALT_IFNAME, full);
-	netlink_nest_end(&nl, list);
-	assert_int_equal(netlink_commit(&nl, NULL, NULL), 0);
-	netlink_close(&nl);
-
+	add_altname("lo", full);
 	assert_int_equal(network_setup(&config, guest_ns), -EEXIST);
 	assert_logged("the alternative name c-" NAME_16 ": File exists");
 	assert_false(has_link(host_ns, interface_of(config.name)));
@@ -790,6 +807,7 @@ int main(void)
 		TEST(v6_from_host),
 		TEST(v6_from_guest),
 		TEST(v6_again_and_again),
+		TEST(v6_ends_know_each_other),
 		TEST(written_prefixes_are_kept),
 		TEST(without_a_prefix_there_is_no_subnet),
 		TEST(default_route_is_through_the_host),
