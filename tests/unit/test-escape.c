@@ -72,6 +72,17 @@ static void samples_are_escaped(void **state)
 	}
 }
 
+/* The rest of the character is there, but isn't part of the text. */
+static void length_is_respected(void **state)
+{
+	char out[16];
+
+	assert_int_equal(escape_text(out, sizeof(out), "\xe2\x82\xac", 2), 8);
+	assert_string_equal(out, "\\xe2\\x82");
+	assert_false(text_is_plain("\xe2\x82\xac", 2));
+	assert_true(text_is_plain("a\033", 1));
+}
+
 static void plain_is_what_stays(void **state)
 {
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
@@ -128,6 +139,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples_are_escaped),
+		cmocka_unit_test(length_is_respected),
 		cmocka_unit_test(plain_is_what_stays),
 		cmocka_unit_test(cut_at_a_whole_escape),
 		cmocka_unit_test(every_pair_of_bytes_is_harmless),
