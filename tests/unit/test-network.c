@@ -178,7 +178,7 @@ static socklen_t make_sockaddr(const struct config_address *address, union addre
 
 static int make_socket(int ns, int family, int type)
 {
-	int s;
+	int s = -EBADF;
 
 	enter(ns);
 	s = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -219,7 +219,7 @@ static void assert_same_host(const union address *a, const struct config_address
 static void assert_datagram(
 	int from_ns, const struct config_address *from, int to_ns, const struct config_address *to)
 {
-	union address server, peer;
+	union address server = {}, peer = {};
 	socklen_t size = sizeof(peer);
 	_cleanup_close_ int s = make_server(to_ns, to, SOCK_DGRAM, &server);
 	_cleanup_close_ int c = make_socket(from_ns, to->family, SOCK_DGRAM);
@@ -234,7 +234,7 @@ static void assert_datagram(
 
 static void assert_stream(int from_ns, int to_ns, const struct config_address *to)
 {
-	union address server;
+	union address server = {};
 	_cleanup_close_ int s = make_server(to_ns, to, SOCK_STREAM, &server);
 	_cleanup_close_ int c = make_socket(from_ns, to->family, SOCK_STREAM);
 	_cleanup_close_ int accepted = -EBADF;
@@ -271,9 +271,10 @@ static int route(int ns, int family, const char *to, union address *ret_source)
 {
 	struct config_address address = {};
 	_cleanup_close_ int s = make_socket(ns, family, SOCK_DGRAM);
-	union address sockaddr;
+	union address sockaddr = {};
 	socklen_t size;
 
+	memset(ret_source, 0, sizeof(*ret_source));
 	set_address(&address, family, to, 0);
 	size = make_sockaddr(&address, &sockaddr);
 	sockaddr.v4.sin_port = htons(9);
@@ -287,7 +288,7 @@ static int route(int ns, int family, const char *to, union address *ret_source)
 /* --- tests: what is built ----------------------------------------------------------------------
  */
 
-static void reachable_at_once(void **state, bool v6, bool guest_first)
+static void reachable_at_once(bool v6, bool guest_first)
 {
 	assert_int_equal(network_setup(&config, guest_ns), 0);
 	if (v6)
@@ -299,22 +300,22 @@ static void reachable_at_once(void **state, bool v6, bool guest_first)
 
 static void v4_from_host(void **state)
 {
-	reachable_at_once(state, false, false);
+	reachable_at_once(false, false);
 }
 
 static void v4_from_guest(void **state)
 {
-	reachable_at_once(state, false, true);
+	reachable_at_once(false, true);
 }
 
 static void v6_from_host(void **state)
 {
-	reachable_at_once(state, true, false);
+	reachable_at_once(true, false);
 }
 
 static void v6_from_guest(void **state)
 {
-	reachable_at_once(state, true, true);
+	reachable_at_once(true, true);
 }
 
 /* 0 or -ENOENT. */
@@ -345,7 +346,7 @@ static void v6_again_and_again(void **state)
 {
 	for (int i = 0; i < 20; i++) {
 		renew_guest();
-		reachable_at_once(state, true, i % 2 == 0);
+		reachable_at_once(true, i % 2 == 0);
 		assert_int_equal(network_cleanup("foo"), 0);
 	}
 }
