@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <cmocka.h>
@@ -37,39 +38,53 @@ static int temporary_file(const void *content, size_t len)
 	return fd;
 }
 
+static int interrupted_fd;
+
+static void on_alarm(int sig)
+{
+	if (write(interrupted_fd, "!", 1) != 1)
+		_exit(2);
+}
+
+/* A signal that comes while the pipe is full cuts the write short. */
+static _Noreturn void interrupted_writer(int fd, int notify_fd, const char *buf, size_t len)
+{
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerval soon = { .it_value.tv_usec = 20000 };
+
+	interrupted_fd = notify_fd;
+	if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &soon, NULL) < 0)
+		_exit(3);
+	_exit(fd_write_all(fd, buf, len) == 0 ? 0 : 1);
+}
+
 static void write_all_goes_on(void **state)
 {
 	enum { SIZE = 1 << 20 }; /* more than a pipe holds */
-	int p[2], status;
-	char *out = malloc(SIZE);
-	size_t got = 0;
+	int p[2], interrupted[2], status;
+	char *text = malloc(SIZE), *got = NULL, byte;
 	pid_t pid;
 
-	assert_non_null(out);
-	memset(out, 'x', SIZE);
-	out[SIZE - 1] = 'y';
+	assert_non_null(text);
+	for (size_t i = 0; i < SIZE; i++)
+		text[i] = (char)('a' + i % 23);
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(interrupted, O_CLOEXEC), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		_exit(fd_write_all(p[1], out, SIZE) == 0 ? 0 : 1);
+		interrupted_writer(p[1], interrupted[1], text, SIZE);
 	close(p[1]);
-	for (char buf[4096], last = 0;;) {
-		ssize_t n = read(p[0], buf, sizeof(buf));
-
-		assert_true(n >= 0);
-		if (n == 0) {
-			assert_int_equal(last, 'y');
-			break;
-		}
-		last = buf[n - 1];
-		got += (size_t)n;
-	}
+	assert_int_equal(read(interrupted[0], &byte, 1), 1);
+	assert_int_equal(fd_read_all(p[0], SIZE, &got), SIZE);
+	assert_memory_equal(got, text, SIZE);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_int_equal(got, SIZE);
 	close(p[0]);
-	free(out);
+	close(interrupted[0]);
+	close(interrupted[1]);
+	free(text);
+	free(got);
 }
 
 static void write_all_reports(void **state)
