@@ -78,7 +78,6 @@ static int try_lock(struct state *state)
 static void unmount_all(int dirfd, const char *name)
 {
 	char path[64];
-	_cleanup_close_ int fd = -EBADF;
 
 	/* umount2() has no dirfd; several mounts may lie on each other */
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
