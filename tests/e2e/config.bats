@@ -99,7 +99,7 @@ check_text() { # TEXT
   matches "$output" 'bad.conf:2:'
   check_text $'[Exec]\nBoot=no'
   matches "$output" 'Boot=no needs Parameters='
-  check_text $'[Exec]\nProcessTwo=yes\nParameters=/bin/true'
+  check_text $'[Exec]\nBoot=yes\nProcessTwo=yes\nParameters=/bin/true'
   matches "$output" 'exclude each other'
   check_text $'[Network]\nPrivate=no\nHostAddress=10.0.0.1\nLocalAddress=10.0.0.2'
   matches "$output" 'needs a network of the container.s own'
