@@ -127,7 +127,10 @@ agent_pids() { # NAME
 # --- doors -------------------------------------------------------------------------------------
 
 door() { # NAME DOOR
-  echo "$containers/$1/var/lib/$2.socket"
+  local path=$containers/$1/var/lib/$2.socket
+  # the longest names don't fit into a socket's address that way: there is another
+  [ "${#path}" -lt 108 ] || path=/run/narthex/$1/doors/$2.socket
+  echo "$path"
 }
 
 # Runs a script (argument or stdin) in the guest's root shell; stdout is the session's output, byte for byte.

@@ -177,7 +177,11 @@ END
 @test "the guest's console is in the host's journal" {
   guest_up console </dev/null
   inside console 'echo a line on the console >/dev/console'
-  poll 10 grep -q 'a line on the console' <(journalctl -o cat --no-pager -u container-console)
+  poll 10 in_journal console 'a line on the console'
+}
+
+in_journal() { # NAME TEXT
+  journalctl -o cat --no-pager -u "container-$1" | grep -q "$2"
 }
 
 @test "the same container twice at once: the second start is refused, the first lives" {

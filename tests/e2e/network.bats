@@ -66,9 +66,9 @@ END
 [Network]
 Private=yes
 END
-  ip link add hostdummy type dummy
+  ip link add hostdummy type veth peer name hostdummy2
   guest_start foo
-  inside foo 'busybox ip link add inner type dummy && busybox ip link set inner up && ls /sys/class/net' >"$BATS_TEST_TMPDIR/in"
+  inside foo 'busybox ip link add inner type veth && busybox ip link set inner up && ls /sys/class/net' >"$BATS_TEST_TMPDIR/in"
   outside=$(ls /sys/class/net)
   ip link del hostdummy
   matches "$(cat "$BATS_TEST_TMPDIR/in")" inner
@@ -92,10 +92,10 @@ END
   guest_tree foo
   tools foo
   guest_conf foo </dev/null
-  ip link add hostdummy type dummy
+  ip link add hostdummy type veth peer name hostdummy2
   guest_start foo
   matches "$(inside foo 'cat /proc/net/dev')" hostdummy
-  run inside foo 'busybox ip link set hostdummy up 2>&1; busybox ip link del hostdummy 2>&1; busybox ip link add x type dummy 2>&1; echo 1 2>&1 >/proc/sys/net/ipv4/ip_forward'
+  run inside foo 'busybox ip link set hostdummy up 2>&1; busybox ip link del hostdummy 2>&1; busybox ip link add x type veth 2>&1; echo 1 2>&1 >/proc/sys/net/ipv4/ip_forward'
   echo "$output"
   matches "$output" 'permitted|denied|Read-only'
   [ -e /sys/class/net/hostdummy ]
@@ -147,10 +147,10 @@ LocalAddress=10.16.0.2
 [Service]
 Restart=no
 END
-  ip link add c-foo type dummy
+  ip link add c-foo type veth peer name stranger
   run timeout 60 systemctl start container-foo
   [ "$status" -ne 0 ]
-  ip link show c-foo type dummy
+  ip link show c-foo type veth
   ip link del c-foo
   matches "$(journalctl -o cat --no-pager -u container-foo)" 'c-foo'
   systemctl reset-failed container-foo
