@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/session.h"
+
+#include "cleanup.h"
+#include "loop.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+/* Real shells of this machine's root, over socketpairs. */
+
+static struct {
+	struct event_base *base;
+	struct sessions sessions;
+	int client;
+	char got[256 * 1024];
+	size_t len;
+	bool eof;
+	int error;
+} f;
+
+static int setup(void **state)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	memset(&f, 0, sizeof(f));
+	f.client = -EBADF;
+	f.base = event_base_new();
+	return sessions_init(&f.sessions, f.base, 3, 2, "vt100");
+}
+
+static int teardown(void **state)
+{
+	sessions_done(&f.sessions);
+	close_fdp(&f.client);
+	event_base_free(f.base);
+	return 0;
+}
+
+static int knock(const char *door)
+{
+	int fds[2];
+
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
+	session_start(&f.sessions, door_find(door), fds[1]);
+	assert_return_code(fcntl(fds[0], F_SETFL, O_NONBLOCK), errno);
+	return fds[0];
+}
+
+static void say(const char *text)
+{
+	assert_int_equal(write(f.client, text, strlen(text)), strlen(text));
+}
+
+static bool hear(void *arg)
+{
+	ssize_t n;
+
+	while ((n = read(f.client, f.got + f.len, sizeof(f.got) - 1 - f.len)) > 0)
+		f.len += (size_t)n;
+	if (n == 0)
+		f.eof = true;
+	else if (n < 0 && errno != EAGAIN)
+		f.error = errno;
+	return f.eof || f.error;
+}
+
+static bool hear_text(void *arg)
+{
+	(void)hear(NULL);
+	return strstr(f.got, arg) != NULL;
+}
+
+static void expect_end(const char *text)
+{
+	assert_true(loop_until(f.base, hear, NULL, LOOP_DEADLINE_SEC));
+	assert_int_equal(f.error, 0);
+	if (text)
+		assert_string_equal(f.got, text);
+}
+
+static bool nobody(void *arg)
+{
+	return f.sessions.limits.count == 0;
+}
+
+static void test_root_shell(void **state)
+{
+	f.client = knock("root-shell");
+	say("printf '<%s>' \"$HOME\" \"$USER\" \"$PWD\" \"$TERM\"; id -u\n");
+	assert_return_code(shutdown(f.client, SHUT_WR), errno);
+	expect_end("</root><root></root><dumb>0\n");
+	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+}
+
+/* exit with unread input: end of file for the client, not ECONNRESET. */
+static void test_unread_input(void **state)
+{
+	char big[50000];
+
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = '\0';
+	f.client = knock("root-shell");
+	say("echo bye; exit 3\n");
+	say(big);
+	expect_end("bye\n");
+}
+
+static void test_background_job(void **state)
+{
+	f.client = knock("root-shell");
+	say("trap '' HUP; sleep 1000 & echo $!; exit\n");
+	expect_end(NULL);
+	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+	(void)kill((pid_t)strtol(f.got, NULL, 10), SIGKILL);
+}
+
+static bool no_process(void *arg)
+{
+	return kill(*(pid_t *)arg, 0) < 0;
+}
+
+/* What a session leaves behind is hung up at its end. */
+static void test_leftover(void **state)
+{
+	pid_t pid;
+
+	f.client = knock("root-shell");
+	say("sleep 1000 & echo $!; exit\n");
+	expect_end(NULL);
+	pid = (pid_t)strtol(f.got, NULL, 10);
+	assert_true(pid > 1);
+	assert_true(loop_until(f.base, no_process, &pid, LOOP_DEADLINE_SEC));
+}
+
+/* A client that goes away takes its session along, but its last command is run. */
+static void test_client_gone(void **state)
+{
+	char file[] = "/tmp/test-session.XXXXXX", command[128];
+	int fd = mkostemp(file, O_CLOEXEC);
+	double start = loop_now();
+	char c;
+
+	(void)snprintf(command, sizeof(command), "echo x >%s; exec sleep 1000\n", file);
+	f.client = knock("root-shell");
+	say(command);
+	close_fdp(&f.client);
+	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+	assert_true(loop_now() - start >= 0.9);
+	assert_int_equal(read(fd, &c, 1), 1);
+	(void)close(fd);
+	(void)unlink(file);
+}
+
+static void test_root_login(void **state)
+{
+	f.client = knock("root-login");
+	say("PS1=; stty -echo size; tty; echo \"$TERM $0\"; exit\n");
+	expect_end(NULL);
+	assert_non_null(strstr(f.got, "24 80\r\n/dev/pts/"));
+	assert_non_null(strstr(f.got, "vt100 -"));
+	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+}
+
+static void test_pty_client_gone(void **state)
+{
+	f.client = knock("root-login");
+	say("echo rea''dy; sleep 1000\n");
+	assert_true(loop_until(f.base, hear_text, (char *)"ready\r\n", LOOP_DEADLINE_SEC));
+	close_fdp(&f.client);
+	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+}
+
+/* All that a program wrote arrives, however fast it exits. */
+static void test_tail(void **state)
+{
+	f.client = knock("root-login");
+	say("stty -echo; seq 1 20000; echo e''nd; exit\n");
+	expect_end(NULL);
+	assert_non_null(strstr(f.got, "\r\n19999\r\n20000\r\nend\r\n"));
+}
+
+static void test_limits(void **state)
+{
+	int first = knock("root-shell"), second = knock("root-shell");
+
+	f.client = knock("root-shell");
+	expect_end("narthex: too many sessions of one user (limit 2)\r\n");
+	(void)close(first);
+	(void)close(second);
+	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+	close_fdp(&f.client);
+	f.client = knock("root-shell");
+	f.len = 0;
+	f.eof = false;
+	memset(f.got, 0, sizeof(f.got));
+	say("echo again; exit\n");
+	expect_end("again\n");
+}
+
+static void test_reserved(void **state)
+{
+	f.client = knock("exec");
+	expect_end("narthex: the exec door is not served by this version\r\n");
+	assert_int_equal(f.sessions.limits.count, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_root_shell, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_unread_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_background_job, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_leftover, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_client_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_root_login, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pty_client_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reserved, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
