@@ -44,7 +44,7 @@ struct relay {
 /*
  * Starts the relay. socket, master: borrowed, O_NONBLOCK, open until relay_stop(). slave: borrowed,
  * open until relay_drain() or relay_stop(), which is as long as the session's leader lives (see
- * relay.c). relay: stays in its place. 0 or -errno.
+ * relay.c). relay: stays in its place. The process ignores SIGPIPE. 0 or -errno.
  */
 int relay_start(struct relay *relay, struct event_base *base, int socket, int master, int slave);
 

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/relay.h"
+
+#include "agent/pty.h"
+#include "cleanup.h"
+#include "loop.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <termios.h>
+
+#include <cmocka.h>
+
+#define BULK (4 * 1024 * 1024)
+
+/* A client and a program, each on its end; both are driven from the loop's conditions. */
+struct fixture {
+	struct event_base *base;
+	struct relay relay;
+	int client, socket, master, slave;
+	int program; /* a second slave, the program's */
+	bool drained;
+	size_t sent, received;
+	unsigned char got[BULK];
+};
+
+static struct fixture f;
+
+static void set_raw(int fd)
+{
+	struct termios modes;
+
+	assert_return_code(tcgetattr(fd, &modes), errno);
+	cfmakeraw(&modes);
+	assert_return_code(tcsetattr(fd, TCSANOW, &modes), errno);
+}
+
+static int setup(void **state)
+{
+	char name[PTY_NAME_SIZE], path[32];
+	int fds[2];
+
+	f.base = event_base_new();
+	f.drained = false;
+	f.sent = f.received = 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
+		pty_open(&f.master, &f.slave) < 0 || pty_name(f.master, name) < 0)
+		return -1;
+	f.client = fds[0];
+	f.socket = fds[1];
+	(void)snprintf(path, sizeof(path), "/dev/%s", name);
+	f.program = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	return f.program < 0 || relay_start(&f.relay, f.base, f.socket, f.master, f.slave) < 0;
+}
+
+static int teardown(void **state)
+{
+	relay_stop(&f.relay);
+	relay_stop(&f.relay);
+	close_fdp(&f.client);
+	close_fdp(&f.socket);
+	close_fdp(&f.master);
+	close_fdp(&f.slave);
+	close_fdp(&f.program);
+	event_base_free(f.base);
+	return 0;
+}
+
+static unsigned char pattern(size_t i)
+{
+	return (unsigned char)(i * 2654435761U >> 13);
+}
+
+/* Moves the pattern from one end to the other, as far as both allow. */
+static bool pump(int from, int to)
+{
+	unsigned char chunk[4096];
+	ssize_t n;
+
+	while (f.sent < BULK) {
+		size_t len = BULK - f.sent < sizeof(chunk) ? BULK - f.sent : sizeof(chunk);
+
+		for (size_t i = 0; i < len; i++)
+			chunk[i] = pattern(f.sent + i);
+		n = write(from, chunk, len);
+		if (n <= 0)
+			break;
+		f.sent += (size_t)n;
+	}
+	while (f.received < BULK && (n = read(to, f.got + f.received, BULK - f.received)) > 0)
+		f.received += (size_t)n;
+	return f.received == BULK;
+}
+
+static bool pump_out(void *arg)
+{
+	return pump(f.program, f.client);
+}
+
+static bool pump_in(void *arg)
+{
+	return pump(f.client, f.program);
+}
+
+static void check_bulk(void)
+{
+	for (size_t i = 0; i < BULK; i++)
+		if (f.got[i] != pattern(i))
+			fail_msg("byte %zu differs", i);
+}
+
+static void test_out(void **state)
+{
+	set_raw(f.slave);
+	assert_true(loop_until(f.base, pump_out, NULL, LOOP_DEADLINE_SEC));
+	check_bulk();
+}
+
+static void test_in(void **state)
+{
+	set_raw(f.slave);
+	assert_true(loop_until(f.base, pump_in, NULL, LOOP_DEADLINE_SEC));
+	check_bulk();
+}
+
+/* A client that only writes to a program that echoes: neither may block the relay. */
+static bool echo_through(void *arg)
+{
+	unsigned char chunk[4096];
+	static unsigned char back[sizeof(chunk)];
+	static size_t len, done;
+	ssize_t n;
+
+	for (;;) {
+		if (done == len) {
+			n = read(f.program, back, sizeof(back));
+			if (n <= 0)
+				break;
+			len = (size_t)n;
+			done = 0;
+		}
+		n = write(f.program, back + done, len - done);
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	return pump(f.client, f.client);
+}
+
+static void test_echo(void **state)
+{
+	set_raw(f.slave);
+	assert_true(loop_until(f.base, echo_through, NULL, LOOP_DEADLINE_SEC));
+	check_bulk();
+}
+
+static bool stalled(void *arg)
+{
+	static size_t last;
+	static double since;
+	unsigned char chunk[4096] = {};
+	ssize_t n;
+
+	while ((n = write(f.program, chunk, sizeof(chunk))) > 0)
+		f.sent += (size_t)n;
+	if (f.sent != last) {
+		last = f.sent;
+		since = loop_now();
+	}
+	return loop_now() - since > 0.2;
+}
+
+/* A client that doesn't read stops the program, with kilobytes in flight and no turns of the loop.
+ */
+static void test_slow_client(void **state)
+{
+	struct timespec before, after;
+
+	set_raw(f.slave);
+	assert_true(loop_until(f.base, stalled, NULL, LOOP_DEADLINE_SEC));
+	assert_in_range(f.sent, 1, 1024 * 1024);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+	(void)event_base_loopexit(f.base, &(struct timeval){ .tv_usec = 300000 });
+	(void)event_base_dispatch(f.base);
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+	assert_true((double)(after.tv_sec - before.tv_sec) +
+			    (double)(after.tv_nsec - before.tv_nsec) / 1e9 <
+		    0.1);
+}
+
+static void on_drained(void *arg)
+{
+	f.drained = true;
+}
+
+static bool read_all(void *arg)
+{
+	ssize_t n;
+
+	while ((n = read(f.client, f.got + f.received, BULK - f.received)) > 0)
+		f.received += (size_t)n;
+	return f.drained;
+}
+
+/* What the program wrote before it exited is delivered, though the client is slow. */
+static void test_drain(void **state)
+{
+	size_t in_terminal = 0;
+	unsigned char chunk[1000];
+	ssize_t n;
+
+	set_raw(f.slave);
+	for (;; in_terminal += (size_t)n) {
+		for (size_t i = 0; i < sizeof(chunk); i++)
+			chunk[i] = pattern(in_terminal + i);
+		n = write(f.program, chunk, sizeof(chunk));
+		if (n <= 0)
+			break;
+	}
+	assert_true(in_terminal > 4096);
+	close_fdp(&f.program);
+	close_fdp(&f.slave);
+	relay_drain(&f.relay, on_drained, NULL);
+	assert_true(loop_until(f.base, read_all, NULL, LOOP_DEADLINE_SEC));
+	(void)read_all(NULL);
+	assert_int_equal(f.received, in_terminal);
+	for (size_t i = 0; i < in_terminal; i++)
+		assert_int_equal(f.got[i], pattern(i));
+}
+
+static bool write_and_read(void *arg)
+{
+	unsigned char chunk[4096] = {};
+
+	while (write(f.program, chunk, sizeof(chunk)) > 0)
+		;
+	return read_all(arg);
+}
+
+/* A background job that never stops writing doesn't keep the session. */
+static void test_drain_ends(void **state)
+{
+	set_raw(f.slave);
+	(void)write_and_read(NULL);
+	close_fdp(&f.slave);
+	relay_drain(&f.relay, on_drained, NULL);
+	assert_true(loop_until(f.base, write_and_read, NULL, LOOP_DEADLINE_SEC));
+	(void)read_all(NULL);
+	assert_in_range(f.received, 1, 512 * 1024);
+}
+
+static void test_drain_nothing(void **state)
+{
+	close_fdp(&f.slave); /* a background job still has the terminal, and is silent */
+	relay_drain(&f.relay, on_drained, NULL);
+	assert_true(f.drained);
+}
+
+static void test_drain_client_gone(void **state)
+{
+	assert_int_equal(write(f.program, "x", 1), 1);
+	close_fdp(&f.client);
+	close_fdp(&f.program);
+	close_fdp(&f.slave);
+	relay_drain(&f.relay, on_drained, NULL);
+	assert_true(f.drained);
+}
+
+static bool program_reads(void *arg)
+{
+	ssize_t n = read(f.program, f.got + f.received, BULK - f.received);
+
+	if (n > 0)
+		f.received += (size_t)n;
+	return n == 0; /* end of file */
+}
+
+/* End of file comes after all that was typed, more than once, and not as a character. */
+static void test_end_of_file(void **state)
+{
+	assert_int_equal(write(f.client, "one\ntwo\n", 8), 8);
+	assert_return_code(shutdown(f.client, SHUT_WR), errno);
+	assert_true(loop_until(f.base, program_reads, NULL, LOOP_DEADLINE_SEC));
+	assert_int_equal(f.received, 8);
+	assert_memory_equal(f.got, "one\ntwo\n", 8);
+	assert_true(loop_until(f.base, program_reads, NULL, LOOP_DEADLINE_SEC));
+	assert_int_equal(f.received, 8);
+	/* output still goes on */
+	assert_int_equal(write(f.program, "three", 5), 5);
+	close_fdp(&f.program);
+	close_fdp(&f.slave);
+	f.received = 0;
+	relay_drain(&f.relay, on_drained, NULL);
+	(void)read_all(NULL);
+	assert_non_null(memmem(f.got, f.received, "three", 5));
+}
+
+static bool has_no_input(void *arg)
+{
+	return !relay_has_input(&f.relay);
+}
+
+static void test_has_input(void **state)
+{
+	assert_true(relay_has_input(&f.relay));
+	assert_int_equal(write(f.client, "x", 1), 1);
+	assert_return_code(shutdown(f.client, SHUT_WR), errno);
+	assert_true(relay_has_input(&f.relay));
+	assert_true(loop_until(f.base, has_no_input, NULL, LOOP_DEADLINE_SEC));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_echo, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_slow_client, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drain_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drain_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drain_client_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_of_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_has_input, setup, teardown),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
