@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -387,7 +388,7 @@ static int session_run(struct session *session, const char **ret_step)
 	if (r < 0) {
 		siginfo_t info;
 
-		(void)kill(session->record.leader, SIGKILL);
+		(void)syscall(SYS_pidfd_send_signal, session->pidfd, SIGKILL, NULL, 0);
 		(void)waitid(P_PIDFD, (id_t)session->pidfd, &info, WEXITED);
 	}
 	return r;

@@ -152,7 +152,6 @@ static long clone_child(struct clone_args *args, const struct child *child)
 	asm volatile("syscall\n\t"
 		     "test %%rax, %%rax\n\t"
 		     "jnz 1f\n\t"
-		     "xor %%ebp, %%ebp\n\t"
 		     "mov %[child], %%rdi\n\t"
 		     "call *%[main]\n\t"
 		     "hlt\n"
@@ -173,7 +172,6 @@ static long clone_child(struct clone_args *args, const struct child *child)
 
 	asm volatile("svc #0\n\t"
 		     "cbnz x0, 1f\n\t"
-		     "mov x29, xzr\n\t"
 		     "mov x0, %[child]\n\t"
 		     "blr %[main]\n\t"
 		     "brk #1\n"
