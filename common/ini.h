@@ -5,7 +5,7 @@
 
 /* More text than this is no configuration; there is no other limit, neither on lines nor on keys.
  */
-#define INI_MAX_SIZE (1024 * 1024)
+#define INI_MAX_SIZE (1024UL * 1024)
 
 /* A negative return value of a callback ends the parsing and becomes ini_parse()'s. */
 struct ini_callbacks {

@@ -90,7 +90,7 @@ int config_split(struct config_value *value, char ***ret)
 	int r;
 
 	for (;;) {
-		char *word;
+		char *word = NULL;
 
 		r = next_word(&p, &word);
 		if (r <= 0)

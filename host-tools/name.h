@@ -17,7 +17,7 @@ uint64_t name_hash(const char *name);
 
 /*
  * The host's end of the veth pair: "c-NAME" where that fits an interface name (15 bytes), else
- * "c-" and 13 hex digits of the hash. Returns true when it was hashed; altname is then the full "c-NAME"
- * to be set as an alternative name.
+ * "c-" and 13 hex digits of the hash. Returns true when it was hashed; altname is then the full
+ * "c-NAME" to be set as an alternative name.
  */
 bool name_interface(const char *name, char ret_interface[IFNAMSIZ], char ret_altname[ALTNAME_SIZE]);
