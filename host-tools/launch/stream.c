@@ -15,6 +15,8 @@
 #define BUFFER_SIZE (64 * 1024)
 #define READ_MAX 4096
 #define ESCAPED_MAX 4 /* bytes that one byte can become */
+#define HELD_MAX sizeof(((struct stream *)0)->held)
+#define LINE_EXTRA (ESCAPED_MAX * HELD_MAX + 2) /* held bytes, a newline, escape_text()'s NUL */
 
 int stream_reopen(int fd, int flags)
 {
@@ -36,13 +38,31 @@ int stream_reopen(int fd, int flags)
 	return r < 0 ? -errno : r;
 }
 
+/* What may be read now. fill() moves what is not written yet to the buffer's start first. */
 static size_t room(const struct stream *s)
 {
-	size_t left = BUFFER_SIZE - s->end;
+	size_t left = BUFFER_SIZE - (s->end - s->start);
 
 	if (s->lines)
-		left = left > 8 ? (left - 8) / ESCAPED_MAX : 0;
+		left = left > LINE_EXTRA ? (left - LINE_EXTRA) / ESCAPED_MAX : 0;
 	return left < READ_MAX ? left : READ_MAX;
+}
+
+/* How many bytes at the end of data are the beginning of a UTF-8 character that isn't all there. */
+static size_t cut_character(const char *data, size_t len)
+{
+	for (size_t n = 1; n <= HELD_MAX && n <= len; n++) {
+		unsigned char c = (unsigned char)data[len - n];
+
+		if ((c & 0xc0) == 0x80)
+			continue;
+		if (c >= 0xf0)
+			return c <= 0xf4 ? n : 0;
+		if (c >= 0xe0)
+			return n < 3 ? n : 0;
+		return c >= 0xc2 && n < 2 ? n : 0;
+	}
+	return 0;
 }
 
 /* Appends guest text as lines: CR is dropped, a control byte becomes \xNN. */
@@ -66,10 +86,29 @@ static void append_lines(struct stream *s, const char *data, size_t len)
 	}
 }
 
+/* The same for what was read just now, of which a character that is cut is kept for the next time.
+ */
+static void append_text(struct stream *s, char *data, size_t len)
+{
+	size_t cut = cut_character(data, len);
+
+	append_lines(s, data, len - cut);
+	memcpy(s->held, data + len - cut, cut);
+	s->n_held = cut;
+}
+
+static void end_text(struct stream *s)
+{
+	append_lines(s, s->held, s->n_held);
+	s->n_held = 0;
+	if (!s->at_line_start)
+		s->buffer[s->end++] = '\n';
+}
+
 /* Reads once. False: nothing there now. */
 static bool fill(struct stream *s)
 {
-	char data[READ_MAX];
+	char data[HELD_MAX + READ_MAX];
 	size_t want;
 	ssize_t n;
 
@@ -81,7 +120,8 @@ static bool fill(struct stream *s)
 	want = room(s);
 	if (want == 0 || s->ended)
 		return false;
-	n = read(s->from, data, want);
+	memcpy(data, s->held, s->n_held);
+	n = read(s->from, data + s->n_held, want);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	/* EIO: no slave of this pty is open any more */
@@ -89,12 +129,12 @@ static bool fill(struct stream *s)
 		return false;
 	if (n <= 0 || (s->filter && !s->filter(s->arg, data, (size_t)n))) {
 		s->ended = true;
-		if (s->lines && !s->at_line_start)
-			s->buffer[s->end++] = '\n';
+		if (s->lines)
+			end_text(s);
 		return false;
 	}
 	if (s->lines) {
-		append_lines(s, data, (size_t)n);
+		append_text(s, data, s->n_held + (size_t)n);
 	} else {
 		memcpy(s->buffer + s->end, data, (size_t)n);
 		s->end += (size_t)n;
@@ -122,7 +162,9 @@ static bool flush(struct stream *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0) {
-		s->ended = true; /* nobody reads any more; the writer is to learn it (SIGPIPE) */
+		/* Nobody reads any more. A writer is to learn it (SIGPIPE), but behind a terminal
+		 * it can't: it would only get stuck, so what it says goes nowhere. */
+		s->ended = s->ended || !s->revive;
 		s->start = s->end = 0;
 		return true;
 	}
@@ -168,7 +210,7 @@ int stream_start(struct stream *s, struct event_base *base, int from, int to)
 
 	s->from = from;
 	s->to = to;
-	s->start = s->end = 0;
+	s->start = s->end = s->n_held = 0;
 	s->ended = false;
 	s->at_line_start = true;
 	s->to_is_socket = getsockopt(to, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
@@ -178,6 +220,8 @@ int stream_start(struct stream *s, struct event_base *base, int from, int to)
 	s->retry = event_new(base, -1, 0, on_event, s);
 	if (!s->buffer || !s->readable || !s->writable || !s->retry) {
 		stream_finish(s, 0);
+		close_fdp(&s->from); /* without a buffer finish leaves them */
+		close_fdp(&s->to);
 		return -ENOMEM;
 	}
 	arm(s);

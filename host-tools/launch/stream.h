@@ -15,11 +15,17 @@ struct stream {
 	int from, to; /* owned; from is nonblocking or never blocks when readable */
 	bool lines;   /* guest text for people: whole lines, control bytes escaped */
 	bool (*filter)(void *arg, const char *data, size_t len); /* false: stop here; NULL: none */
-	bool (*revive)(void *arg); /* reading failed with EIO; true: it may be tried again; NULL: no */
+	/*
+	 * Reading failed with EIO; true: it may be tried again. With it from is a terminal, which
+	 * is read on, into nothing, when the reader has gone. NULL: no.
+	 */
+	bool (*revive)(void *arg);
 	void *arg; /* of both */
 	struct event *readable, *writable, *retry;
 	char *buffer;
 	size_t start, end;
+	char held[3]; /* lines: the beginning of a character that a read cut */
+	size_t n_held;
 	bool at_line_start;
 	bool ended; /* no more to read */
 	bool to_is_socket;
