@@ -17,12 +17,16 @@ static const struct timeval request_deadline = { .tv_sec = 5 };
 
 struct client {
 	struct control *control;
+	struct client *next, **at; /* in control->clients */
 	struct event *readable;
 	int fd;
 };
 
 static void client_free(struct client *client)
 {
+	*client->at = client->next;
+	if (client->next)
+		client->next->at = client->at;
 	event_free(client->readable);
 	close_fdp(&client->fd);
 	free(client);
@@ -117,6 +121,11 @@ static void on_connection(int fd, short what, void *arg)
 		return;
 	}
 	client->fd = TAKE_FD(peer);
+	client->next = control->clients;
+	client->at = &control->clients;
+	if (client->next)
+		client->next->at = &client->next;
+	control->clients = client;
 }
 
 int control_start(struct control *control, struct event_base *base, const struct state *state)
@@ -144,6 +153,8 @@ int control_start(struct control *control, struct event_base *base, const struct
 
 void control_stop(struct control *control)
 {
+	while (control->clients)
+		client_free(control->clients);
 	if (control->listening)
 		event_free(TAKE_PTR(control->listening));
 	close_fdp(&control->fd);

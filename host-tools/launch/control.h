@@ -18,6 +18,7 @@
 struct control {
 	struct event_base *base; /* borrowed */
 	struct event *listening;
+	struct client *clients; /* connected and not answered yet */
 	int fd;
 	/* asks the supervisor; *ret: caller frees. 0 or -errno */
 	int (*status)(void *arg, char **ret);
@@ -30,4 +31,5 @@ struct control {
 /* Binds and listens; the callbacks and arg are set by the caller before. Logs. 0 or -errno. */
 int control_start(struct control *control, struct event_base *base, const struct state *state);
 
+/* Stops listening, lets waiting clients go. Safe on the null state. */
 void control_stop(struct control *control);

@@ -92,7 +92,8 @@ bool notify_is_ready(int fd, pid_t leader)
 	struct cmsghdr *cmsg;
 	struct ucred sender;
 
-	if (n <= 0)
+	/* a message that was cut could end in words that it doesn't say */
+	if (n <= 0 || message.msg_flags & MSG_TRUNC)
 		return false;
 	text[n] = '\0';
 	cmsg = CMSG_FIRSTHDR(&message);
