@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -68,12 +69,15 @@ static void enter_foreground(void)
 
 static _Noreturn void run_command(const char *directory, char **argv)
 {
+	/* the kernel's struct sigaction on any architecture: SIG_DFL, no flags, an empty mask */
+	static const unsigned long by_default[4];
 	sigset_t none;
 
 	enter_foreground();
-	/* what the launcher ignored is its own affair */
+	/* What the launcher's starter ignored is its own affair. Not by signal(3): that refuses the
+	 * two that threads use inside the C library, which some starters leave ignored. */
 	for (int sig = 1; sig < NSIG; sig++)
-		(void)signal(sig, SIG_DFL);
+		(void)syscall(SYS_rt_sigaction, sig, by_default, NULL, (size_t)(NSIG - 1) / 8);
 	if (directory && chdir(directory) < 0) {
 		complain(directory, errno);
 		_exit(EXIT_OWN_ERROR);
