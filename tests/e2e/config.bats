@@ -226,7 +226,7 @@ END
 @test "every generated unit verifies" {
   guest_conf one </dev/null
   guest_conf two <<<$'[Exec]\nAutoStart=yes\n[Network]\nHostAddress=10.1.0.1\nLocalAddress=10.1.0.2'
-  run systemd-analyze verify /run/systemd/generator/container-one.service /run/systemd/generator/container-two.service
+  run systemd-analyze --man=no verify /run/systemd/generator/container-one.service /run/systemd/generator/container-two.service
   equal "$status" 0
   equal "$output" ''
 }

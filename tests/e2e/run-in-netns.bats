@@ -8,12 +8,14 @@ setup_file() {
   ip netns add nx-test
   ip -n nx-test link add nx-only type veth peer name nx-peer
   mkdir -p /etc/netns/nx-test
-  echo 'nameserver 192.0.2.1' >/etc/netns/nx-test/resolv.conf
+  # a file of our own: a minimal host may have no resolv.conf to bind to
+  echo outside >/etc/nx-test.conf
+  echo inside >/etc/netns/nx-test/nx-test.conf
   touch /run/netns/nx-none
 }
 
 teardown_file() {
-  rm -rf /etc/netns/nx-test /run/netns/nx-none
+  rm -rf /etc/netns/nx-test /run/netns/nx-none /etc/nx-test.conf
   rmdir /etc/netns 2>/dev/null || true
   ip netns del nx-test
 }
@@ -53,10 +55,10 @@ same_as_ip() { # STATUS ARG…
 @test "the namespace, its /sys and its /etc are there" {
   same_as_ip 0 nx-test readlink /proc/self/ns/net
   same_as_ip 0 nx-test ls /sys/class/net
-  same_as_ip 0 nx-test cat /etc/resolv.conf
+  same_as_ip 0 nx-test cat /etc/nx-test.conf
   same_as_ip 0 nx-test findmnt -no SOURCE,FSTYPE,OPTIONS /sys
   matches "$(run-in-netns nx-test ls /sys/class/net)" 'nx-only'
-  equal "$(run-in-netns nx-test cat /etc/resolv.conf)" 'nameserver 192.0.2.1'
+  equal "$(run-in-netns nx-test cat /etc/nx-test.conf)" inside
 }
 
 @test "a file that can't be bound is a message, no failure" {
