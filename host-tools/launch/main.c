@@ -253,8 +253,9 @@ static int run(void)
 		state_acquire(launch.config.name, &launch.state) >= 0 &&
 		uid_range_acquire(&launch.config, &launch.range) >= 0)
 		status = supervise(&launch);
-	state_release(&launch.state);
+	/* the state's lock goes last: whoever gets it finds the container's usual range free */
 	uid_range_release(&launch.range);
+	state_release(&launch.state);
 	config_done(&launch.config);
 	free(launch.bundle);
 	return status;
@@ -277,7 +278,25 @@ static int cleanup(void)
 	r = state_acquire(arg_cleanup, &state);
 	if (r < 0)
 		return EXIT_OWN;
+	uid_range_forget(arg_cleanup);
 	state_release(&state);
+	return 0;
+}
+
+/*
+ * A caller may have closed some of 0, 1 and 2. Whatever the launcher opened next would be taken for
+ * them, and the guest's words would land in it.
+ */
+static int ensure_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	(void)close(fd);
 	return 0;
 }
 
@@ -285,6 +304,8 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	if (ensure_stdio() < 0)
+		return EXIT_OWN;
 	log_init("narthex-launch");
 	if (parse_argv(argc, argv) < 0) {
 		usage(stderr);

@@ -121,6 +121,12 @@ static int take_fixed(const struct container_config *config, int dir, struct uid
 				config->uid_base, config->uid_count);
 			return -EBUSY;
 		}
+		if (r == -E2BIG) {
+			log_error("PrivateUsers=%" PRIu32 ":%" PRIu32
+				  " touches more than %d ranges of 65536: choose a smaller one",
+				config->uid_base, config->uid_count, UID_RANGE_LOCKS_MAX);
+			return r;
+		}
 		if (r < 0)
 			return log_errno(r,
 				"cannot lock the uid range of PrivateUsers=%" PRIu32 ":%" PRIu32,
@@ -162,4 +168,27 @@ void uid_range_release(struct uid_range *range)
 		close_fdp(&range->lock_fds[i]);
 	}
 	*range = (struct uid_range){};
+}
+
+void uid_range_forget(const char *name)
+{
+	int fd = open_ranges_dir();
+	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		_cleanup_close_ int file = -EBADF;
+		_cleanup_free_ char *holder = NULL;
+		struct stat st;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		file = openat(fd, entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (file < 0 || fd_read_all(file, NAME_MAX_LEN, &holder) < 0)
+			continue;
+		/* a file that has its name still, and is locked by us, is what we would remove */
+		if (strcmp(holder, name) == 0 && flock(file, LOCK_EX | LOCK_NB) == 0 &&
+			fstat(file, &st) == 0 && st.st_nlink > 0)
+			(void)unlinkat(fd, entry->d_name, 0);
+	}
 }

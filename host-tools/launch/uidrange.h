@@ -34,3 +34,6 @@ struct uid_range {
 int uid_range_acquire(const struct container_config *config, struct uid_range *ret);
 
 void uid_range_release(struct uid_range *range);
+
+/* Removes the files that a launcher of name left when it crashed; locked ones stay. */
+void uid_range_forget(const char *name);
