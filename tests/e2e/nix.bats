@@ -76,7 +76,12 @@ END
 [Exec]
 Path=$path
 END
+    poll 30 /build/tests/knock first "$(door nix root-shell)" 1 'echo up' up
     matches "$(inside nix 'cat /root/started')" 'system init'
+    # its init became systemd: it is stopped as such, not by waiting for the deadline
+    SECONDS=0
+    guest_stop nix
+    [ "$SECONDS" -lt $((20 * slow)) ]
     guest_remove nix
   done
 }
