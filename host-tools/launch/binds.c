@@ -80,7 +80,7 @@ static int bundle_overlay(const struct launch *launch)
 		(const struct mnt_option[]){
 			{ "source", "narthex" },
 			{ "lowerdir", lower },
-			{ NULL, NULL },
+			{},
 		},
 		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, why, sizeof(why));
 	if (mount < 0)
@@ -167,36 +167,6 @@ static int show_nix(struct build *build)
 	return r;
 }
 
-static int add_tmpfs(struct build *build, const struct config_tmpfs *tmpfs)
-{
-	char owner[16], why[256], options[1024] = "", *state = NULL;
-	struct mnt_option list[16] = { { "source", "tmpfs" }, { "uid", owner }, { "gid", owner },
-		{ "mode", "0755" } };
-	size_t n = 4;
-	int mount;
-
-	(void)snprintf(owner, sizeof(owner), "%u", build->launch->range.base);
-	if (tmpfs->options &&
-		snprintf(options, sizeof(options), "%s", tmpfs->options) >= (int)sizeof(options))
-		return log_errno(-E2BIG, "options of TemporaryFileSystem=%s", tmpfs->target);
-	for (char *word = strtok_r(options, ",", &state); word;
-		word = strtok_r(NULL, ",", &state)) {
-		char *value = strchr(word, '=');
-
-		if (n + 1 >= ARRAY_SIZE(list))
-			return log_errno(
-				-E2BIG, "options of TemporaryFileSystem=%s", tmpfs->target);
-		if (value)
-			*value++ = '\0';
-		list[n++] = (struct mnt_option){ word, value };
-	}
-	mount = mnt_new("tmpfs", list, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, why, sizeof(why));
-	if (mount < 0)
-		return log_errno(mount, "cannot make TemporaryFileSystem=%s%s%s", tmpfs->target,
-			why[0] ? ": " : "", why);
-	return mount_at(build, mount, tmpfs->target, S_IFDIR);
-}
-
 int binds_apply(struct build *build)
 {
 	const struct container_config *config = &build->launch->config;
@@ -207,7 +177,7 @@ int binds_apply(struct build *build)
 	if (r >= 0)
 		r = show_nix(build);
 	for (size_t i = 0; r >= 0 && i < config->n_tmpfs; i++)
-		r = add_tmpfs(build, &config->tmpfs[i]);
+		r = tmpfs_add(build, &config->tmpfs[i]);
 	for (size_t i = 0; r >= 0 && i < config->n_binds; i++) {
 		const struct config_bind *b = &config->binds[i];
 

@@ -239,7 +239,8 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 		(void)close(sockets[1]);
 		return log_errno(-errno, "cannot make a pipe");
 	}
-	/* the supervisor's handlers are not for its children: they keep all signals blocked; SIGKILL comes through */
+	/* the supervisor's handlers are not for its children: they keep all signals blocked;
+	 * SIGKILL comes through */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, &before);
 	pid = fork();

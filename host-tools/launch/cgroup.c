@@ -88,8 +88,8 @@ int cgroup_enter_supervisor(bool service)
 	fd = make_directory(path);
 	if (fd < 0)
 		return log_errno(fd, "cannot make cgroup '%s' (the unit needs Delegate=yes)", path);
-	/* A sibling, not a child: systemd doesn't wait at stop for a main process that isn't its own
-	 * child, and kills the guest at once. The exit signal comes with CLONE_PARENT. */
+	/* A sibling, not a child: systemd doesn't wait at stop for a main process that isn't its
+	 * own child, and kills the guest at once. The exit signal comes with CLONE_PARENT. */
 	struct clone_args args = {
 		.flags = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_PARENT,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,

@@ -24,7 +24,7 @@ struct console {
 	int pipe_fds[3];	    /* our ends, until the streams take them */
 	struct payload_stdio guest; /* the payload's ends */
 	int console_fd;		    /* borrowed from the supervisor while a guest runs */
-	int slave_fd; /* kept open: without any slave the master only says EIO */
+	int slave_fd;		    /* kept open: without any slave the master only says EIO */
 	bool raw;		    /* saved is to be restored */
 	struct termios saved;
 	void (*escape)(void *arg); /* ^] three times within a second */

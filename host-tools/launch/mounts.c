@@ -29,8 +29,9 @@
 #define NSX (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 #define RO MOUNT_ATTR_RDONLY
 
-#define TTY_GID 5 /* Debian's, Fedora's and NixOS' group tty; the kernel's own default for devpts  \
-		   */
+#define TTY_GID                                                                                    \
+	5 /* Debian's, Fedora's and NixOS' group tty; the kernel's own default for devpts          \
+	   */
 
 enum maker {
 	MAKE_PROC,
@@ -104,6 +105,17 @@ int mount_at(struct build *build, int mount_consumed, const char *path, mode_t k
 	return r < 0 ? log_errno(r, "cannot mount '%s' in the container", path) : 0;
 }
 
+/* The new way (Linux 6.18): the pid namespace is an option of procfs. */
+static int make_proc_of(const struct build *build, char *why, size_t size)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/pid", build->leader);
+	return mnt_new("proc",
+		(const struct mnt_option[]){ { "source", "proc" }, { "pidns", path }, {} }, NSDX,
+		why, size);
+}
+
 /* What the child that enters the leader's pid namespace leaves in the builder's memory. */
 struct proc_maker {
 	int mount;
@@ -115,22 +127,25 @@ static int make_proc_inside(void *arg)
 {
 	struct proc_maker *maker = arg;
 
-	maker->mount =
-		mnt_new("proc", (const struct mnt_option[]){ { "source", "proc" }, { NULL, NULL } },
-			NSDX, maker->why, sizeof(maker->why));
+	maker->mount = mnt_new("proc", (const struct mnt_option[]){ { "source", "proc" }, {} },
+		NSDX, maker->why, sizeof(maker->why));
 	return 0;
 }
 
 /*
  * A procfs shows the pid namespace of the process that makes it, and the kernel lets only a more
- * privileged one than the guest make it where the host's procfs is covered in places.
+ * privileged one than the guest make it where the host's procfs is covered in places. On kernels
+ * without the option a process goes in for it, and has the guest's PID 2 for that moment.
  */
 static int make_proc(struct build *build)
 {
 	char stack[64 * 1024] __attribute__((aligned(16)));
-	struct proc_maker maker = { .mount = -EIO };
+	struct proc_maker maker = {};
 	pid_t pid;
 
+	maker.mount = make_proc_of(build, maker.why, sizeof(maker.why));
+	if (maker.mount != -EINVAL)
+		goto made;
 	if (setns(build->leader_fd, CLONE_NEWPID) < 0)
 		return log_errno(-errno, "cannot enter the container's pid namespace");
 	pid = clone(make_proc_inside, stack + sizeof(stack),
@@ -138,6 +153,7 @@ static int make_proc(struct build *build)
 	if (pid < 0)
 		return log_errno(-errno, "cannot clone into the container's pid namespace");
 	(void)waitpid(pid, NULL, 0);
+made:
 	if (maker.mount < 0)
 		return log_errno(maker.mount, "cannot make the container's procfs%s%s",
 			maker.why[0] ? ": " : "", maker.why);
@@ -169,7 +185,7 @@ static int make_tmpfs(const struct build *build, const struct mount_entry *entry
 			{ "nr_inodes", "400k" },
 			{ "uid", owner },
 			{ "gid", owner },
-			{ NULL, NULL },
+			{},
 		},
 		entry->attributes, entry->path);
 }
@@ -186,7 +202,7 @@ static int make_devpts(struct build *build, const struct mount_entry *entry)
 			{ "mode", "0620" },
 			{ "ptmxmode", "0666" },
 			{ "gid", gid },
-			{ NULL, NULL },
+			{},
 		},
 		entry->attributes, entry->path);
 	if (mount < 0)
@@ -264,7 +280,7 @@ static int mask(struct build *build, const struct mount_entry *entry)
 				{ "mode", "0755" },
 				{ "size", "4k" },
 				{ "nr_inodes", "1" },
-				{ NULL, NULL },
+				{},
 			},
 			entry->attributes, entry->path);
 		if (mount < 0)
@@ -342,8 +358,7 @@ static int apply(struct build *build, const struct mount_entry *entry)
 		mount = make_proc(build);
 		break;
 	case MAKE_SYSFS:
-		mount = make_fs("sysfs",
-			(const struct mnt_option[]){ { "source", "sysfs" }, { NULL, NULL } },
+		mount = make_fs("sysfs", (const struct mnt_option[]){ { "source", "sysfs" }, {} },
 			entry->attributes, entry->path);
 		break;
 	case MAKE_TMPFS:

@@ -32,6 +32,9 @@ int mounts_apply(struct build *build);
  * TemporaryFileSystem=. Logs. */
 int binds_apply(struct build *build);
 
+/* Mounts one TemporaryFileSystem=. Logs. 0 or -errno. */
+int tmpfs_add(struct build *build, const struct config_tmpfs *tmpfs);
+
 /* Attaches a detached mount (consumed) at a path in the container, making the mount point. kind:
  * S_IFDIR or S_IFREG. Logs. */
 int mount_at(struct build *build, int mount, const char *path, mode_t kind);

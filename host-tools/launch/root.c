@@ -73,7 +73,7 @@ static int stage_tmpfs(const struct build *build, char *path, size_t size)
 			{ "mode", "0755" },
 			{ "uid", owner },
 			{ "gid", owner },
-			{ NULL, NULL },
+			{},
 		},
 		0, why, sizeof(why));
 	if (mount < 0)
@@ -111,7 +111,7 @@ static int overlay(struct build *build, const char *staging, int stage)
 			{ "lowerdir", lower },
 			{ "upperdir", upper },
 			{ "workdir", work },
-			{ NULL, NULL },
+			{},
 		},
 		0, why, sizeof(why));
 	if (mount < 0)

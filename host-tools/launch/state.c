@@ -26,14 +26,18 @@
 #define DOORS_SIZE "64k"
 #define DOORS_INODES "64"
 
+/* Opens a directory, made with mode whatever the caller's mask is: host users go through it. */
 static int open_directory(int at, const char *path, mode_t mode)
 {
-	int fd;
+	bool made = mkdirat(at, path, mode) == 0;
+	_cleanup_close_ int fd = -EBADF;
 
-	if (mkdirat(at, path, mode) < 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return -errno;
 	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (fd < 0 || (made && fchmod(fd, mode) < 0))
+		return -errno;
+	return TAKE_FD(fd);
 }
 
 static void log_busy(const char *name, int lock_fd)
@@ -187,7 +191,7 @@ int state_mount_doors(struct state *state, uint32_t uid)
 			{ "mode", "0755" },
 			{ "uid", id },
 			{ "gid", id },
-			{ NULL, NULL },
+			{},
 		},
 		MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, why, sizeof(why));
 	r = mount < 0 ? mount : attach_at(mount, state->dir_fd, "doors");
