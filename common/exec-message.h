@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * The messages of the exec protocol (docs/exec-protocol.md): one pure function reads any of them, one writes each.
- * Nothing is allocated: what a message points to lies in the buffer that was read.
+ * The messages of the exec protocol (docs/exec-protocol.md): one pure function reads any of them,
+ * one writes each. Nothing is allocated: what a message points to lies in the buffer that was read.
  */
 
 #include <stddef.h>
@@ -55,7 +55,8 @@ struct exec_start {
 	uint32_t flags;
 	uint32_t argc, envc;
 	struct exec_string user, directory;
-	const char *strings; /* argc + envc counted strings, checked: walk them with exec_string_next() */
+	const char *strings; /* argc + envc counted strings, checked: walk them with
+				exec_string_next() */
 };
 
 struct exec_message {
@@ -87,10 +88,12 @@ struct exec_string exec_string_next(const char **cursor);
 
 /*
  * Writes a START into buf (size bytes). argv and env: NULL-terminated, env may be NULL; user and
- * directory may be NULL for empty. Returns the length, -E2BIG when it doesn't fit or has too many strings.
+ * directory may be NULL for empty. Returns the length, -E2BIG when it doesn't fit or has too many
+ * strings.
  */
 ssize_t exec_message_start(void *buf, size_t size, uint32_t flags, const char *user,
 	const char *directory, char *const *argv, char *const *env);
 
-/* Writes any other message but START; buf has at least EXEC_TEXT_MAX + 64 bytes; text is cut to EXEC_TEXT_MAX. Returns the length. */
+/* Writes any other message but START; buf has at least EXEC_TEXT_MAX + 64 bytes; text is cut to
+ * EXEC_TEXT_MAX. Returns the length. */
 size_t exec_message_write(void *buf, const struct exec_message *message);
