@@ -71,6 +71,8 @@ static void test_names(void **state)
 		"/bin/bash", false);
 	expect("root:x:0:0::/root:/bin/bash\ntoor:x:0:0::/toor:/bin/sh\n", "root", "/root",
 		"/bin/bash", false);
+	expect("toor:x:0:0::/toor:/bin/sh\nadmin:x:0:0::/admin:/bin/sh\n", "toor", "/toor",
+		"/bin/sh", false);
 	expect("admin:x:0:0::/admin:/bin/sh\n", "admin", "/admin", "/bin/sh", false);
 	expect("root:x:1000:0::/home/root:/bin/bash\n", "root", "/root", "/bin/sh", false);
 }

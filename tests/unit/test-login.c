@@ -78,7 +78,8 @@ static void test_debian(void **state)
 
 static void test_login_only(void **state)
 {
-	make("mkdir -p usr/bin && install -m 755 /dev/null usr/bin/login");
+	make("mkdir -p usr/bin && install -m 755 /dev/null usr/bin/login && "
+	     "install -m 755 /dev/null usr/bin/getty");
 	expect((const char *[]){ "/usr/bin/login", NULL });
 }
 

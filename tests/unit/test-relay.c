@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <termios.h>
 
 #include <cmocka.h>
@@ -234,25 +235,35 @@ static void test_drain(void **state)
 		assert_int_equal(f.got[i], pattern(i));
 }
 
-static bool write_and_read(void *arg)
+/* So slowly that the terminal is never found empty. */
+static bool read_slowly(void *arg)
 {
-	unsigned char chunk[4096] = {};
+	ssize_t n = read(f.client, f.got, 4096);
 
-	while (write(f.program, chunk, sizeof(chunk)) > 0)
-		;
-	return read_all(arg);
+	if (n > 0)
+		f.received += (size_t)n;
+	return f.drained;
 }
 
 /* A background job that never stops writing doesn't keep the session. */
 static void test_drain_ends(void **state)
 {
+	pid_t job;
+
 	set_raw(f.slave);
-	(void)write_and_read(NULL);
+	job = fork();
+	if (job == 0) {
+		(void)fcntl(f.program, F_SETFL, 0);
+		for (;;)
+			if (write(f.program, f.got, 4096) < 0)
+				_exit(1);
+	}
 	close_fdp(&f.slave);
 	relay_drain(&f.relay, on_drained, NULL);
-	assert_true(loop_until(f.base, write_and_read, NULL, LOOP_DEADLINE_SEC));
-	(void)read_all(NULL);
-	assert_in_range(f.received, 1, 512 * 1024);
+	(void)loop_until(f.base, read_slowly, NULL, 3);
+	(void)kill(job, SIGKILL);
+	(void)waitpid(job, NULL, 0);
+	assert_true(f.drained);
 }
 
 static void test_drain_nothing(void **state)
@@ -281,6 +292,11 @@ static bool program_reads(void *arg)
 	return n == 0; /* end of file */
 }
 
+static bool program_reads_one(void *arg)
+{
+	return read(f.program, f.got, 1) == 1;
+}
+
 /* End of file comes after all that was typed, more than once, and not as a character. */
 static void test_end_of_file(void **state)
 {
@@ -299,6 +315,24 @@ static void test_end_of_file(void **state)
 	relay_drain(&f.relay, on_drained, NULL);
 	(void)read_all(NULL);
 	assert_non_null(memmem(f.got, f.received, "three", 5));
+}
+
+static bool never(void *arg)
+{
+	return false;
+}
+
+/* In raw mode ^D is a character like any other: it must not be typed among unread input. */
+static void test_end_of_file_raw(void **state)
+{
+	set_raw(f.slave);
+	assert_int_equal(write(f.client, "abc", 3), 3);
+	assert_return_code(shutdown(f.client, SHUT_WR), errno);
+	(void)loop_until(f.base, never, NULL, 0.1);
+	assert_int_equal(read(f.program, f.got, 100), 3);
+	assert_int_equal(read(f.program, f.got, 100), -1);
+	assert_true(loop_until(f.base, program_reads_one, NULL, LOOP_DEADLINE_SEC));
+	assert_int_equal(f.got[0], 4);
 }
 
 static bool has_no_input(void *arg)
@@ -327,6 +361,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_drain_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_drain_client_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_of_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_end_of_file_raw, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_has_input, setup, teardown),
 	};
 

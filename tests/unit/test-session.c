@@ -44,11 +44,16 @@ static int teardown(void **state)
 	return 0;
 }
 
+static int sndbuf; /* of the agent's socket; 0: as it comes */
+
 static int knock(const char *door)
 {
 	int fds[2];
 
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), errno);
+	if (sndbuf > 0)
+		assert_return_code(
+			setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf)), errno);
 	session_start(&f.sessions, door_find(door), fds[1]);
 	assert_return_code(fcntl(fds[0], F_SETFL, O_NONBLOCK), errno);
 	return fds[0];
@@ -178,13 +183,25 @@ static void test_pty_client_gone(void **state)
 	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
 }
 
-/* All that a program wrote arrives, however fast it exits. */
+/* All that a program wrote arrives, though its client reads nothing until it has exited. */
 static void test_tail(void **state)
 {
+	const char *found;
+	pid_t leader;
+
+	sndbuf = 4096;
 	f.client = knock("root-login");
-	say("stty -echo; seq 1 20000; echo e''nd; exit\n");
+	sndbuf = 0;
+	say("stty -echo; PS1=; echo lea''der=$$.\n");
+	assert_true(loop_until(f.base, hear_text, (char *)"leader=", LOOP_DEADLINE_SEC));
+	assert_true(loop_until(f.base, hear_text, (char *)".\r\n\033", LOOP_DEADLINE_SEC));
+	found = strstr(f.got, "leader=");
+	leader = (pid_t)strtol(found + strlen("leader="), NULL, 10);
+	say("seq 1 3000; echo e''nd; exit\n");
+	assert_true(loop_until(f.base, no_process, &leader, LOOP_DEADLINE_SEC));
+	assert_int_equal(f.sessions.limits.count, 1);
 	expect_end(NULL);
-	assert_non_null(strstr(f.got, "\r\n19999\r\n20000\r\nend\r\n"));
+	assert_non_null(strstr(f.got, "\r\n2999\r\n3000\r\nend\r\n"));
 }
 
 static void test_limits(void **state)
