@@ -48,10 +48,11 @@ AGENT_SRC := $(filter-out agent/main.c,$(wildcard agent/*.c))
 HOST_SRC := $(filter-out host-tools/narthex.c host-tools/cmd-%.c host-tools/generator.c host-tools/run-in-netns.c,$(wildcard host-tools/*.c))
 LAUNCH_SRC := $(filter-out host-tools/launch/main.c,$(wildcard host-tools/launch/*.c))
 NARTHEX_SRC := host-tools/narthex.c $(wildcard host-tools/cmd-*.c)
+CTL_SRC := $(filter-out host-tools/ctl/main.c,$(wildcard host-tools/ctl/*.c))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-BINARIES := $(B)/narthex-agent $(B)/narthex-launch $(B)/narthex $(B)/narthex-generator $(B)/run-in-netns
+BINARIES := $(B)/narthex-agent $(B)/narthex-launch $(B)/narthex $(B)/narthex-ctl $(B)/narthex-generator $(B)/run-in-netns
 
 .PHONY: all
 all: $(BINARIES) $(B)/guest/.complete $(B)/units/.complete
@@ -68,8 +69,8 @@ FLAGS_STAMP := $(B)/.flags
 $(shell mkdir -p $(B); printf '%s' '$(subst ','\'',$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS))' >$(B)/.flags.new; \
 	cmp -s $(B)/.flags.new $(FLAGS_STAMP) || cp $(B)/.flags.new $(FLAGS_STAMP); rm -f $(B)/.flags.new)
 
-ALL_OBJ := $(call obj,$(COMMON_SRC) $(AGENT_SRC) $(HOST_SRC) $(LAUNCH_SRC) $(NARTHEX_SRC) agent/main.c \
-	host-tools/launch/main.c host-tools/generator.c host-tools/run-in-netns.c)
+ALL_OBJ := $(call obj,$(COMMON_SRC) $(AGENT_SRC) $(HOST_SRC) $(LAUNCH_SRC) $(NARTHEX_SRC) $(CTL_SRC) agent/main.c \
+	host-tools/launch/main.c host-tools/ctl/main.c host-tools/generator.c host-tools/run-in-netns.c)
 $(ALL_OBJ): $(FLAGS_STAMP)
 -include $(ALL_OBJ:.o=.d)
 
@@ -77,6 +78,7 @@ $(B)/libcommon.a: $(call obj,$(COMMON_SRC))
 $(B)/libagent.a: $(call obj,$(AGENT_SRC))
 $(B)/libhost.a: $(call obj,$(HOST_SRC))
 $(B)/liblaunch.a: $(call obj,$(LAUNCH_SRC))
+$(B)/libctl.a: $(call obj,$(CTL_SRC))
 $(B)/lib%.a:
 	$(call say,AR,$@)
 	$(Q)rm -f $@; $(AR) rcs $@ $(filter %.o,$^)
@@ -85,6 +87,7 @@ link = $(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
 AGENT_LIBS := -lsystemd -levent_core -lutil
 LAUNCH_LIBS := -levent_core -lmnl -lcap
+CTL_LIBS := -lsystemd
 
 $(B)/narthex-agent: $(call obj,agent/main.c) $(B)/libagent.a $(B)/libcommon.a
 	$(call say,LINK,$@)
@@ -97,6 +100,11 @@ $(B)/narthex-launch: $(call obj,host-tools/launch/main.c) $(B)/liblaunch.a $(B)/
 $(B)/narthex: $(call obj,$(NARTHEX_SRC)) $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link)
+
+# the verbs that need more than libc; narthex executes it
+$(B)/narthex-ctl: $(call obj,host-tools/ctl/main.c) $(B)/libctl.a $(B)/libhost.a $(B)/libcommon.a
+	$(call say,LINK,$@)
+	$(link) $(CTL_LIBS)
 
 $(B)/narthex-generator: $(call obj,host-tools/generator.c) $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)

@@ -2,7 +2,10 @@
 #pragma once
 
 /* The verbs of `narthex`: one const table (narthex.c) is dispatch and help at once, cmd-VERB.c a
- * verb. */
+ * verb. Verbs that need D-Bus or other libraries live in narthex-ctl (ctl/), which narthex
+ * executes: it links libc only, because it must start fast. */
+
+#include <stdbool.h>
 
 /* Exit statuses of our own; a command's own status goes through unchanged. */
 #define STATUS_WRONG 1 /* `check`: something is wrong with what was checked */
@@ -16,6 +19,7 @@ struct verb_option {
 	const char *arg;     /* how help calls its argument, NULL when it takes none */
 	const char *setting; /* SECTION.KEY that it sets, NULL for none */
 	const char *help;
+	char letter; /* its one-letter form, 0 for none */
 };
 
 struct verb {
@@ -26,13 +30,21 @@ struct verb {
 	const struct verb_option *options; /* ended by a NULL name; NULL for none */
 	int (*run)(
 		const struct verb *verb, int argc, char **argv); /* argv[0]: the verb; the status */
+	bool interspersed; /* options may follow arguments, up to "--" */
 };
 
+/* The verb of that name, NULL when there is none. verbs: ended by a NULL name. */
+const struct verb *verb_find(const struct verb *verbs, const char *name);
+
+/* Help for one verb on stdout. */
+void verb_show(const struct verb *verb);
+
 /*
- * Parses the options at the front of argv, up to "--" or the first other argument, calling
- * on_option (may be NULL) for each; its non-zero return value ends the parsing. --help is
- * understood in addition. Returns the status to exit with, after having said why, or -1; then
- * *ret_first is the index of the first argument that is left.
+ * Parses the options at the front of argv, up to "--" or the first other argument (of an
+ * interspersed verb: everywhere, and moves them to the front), calling on_option (may be NULL) for
+ * each; its non-zero return value ends the parsing. --help is understood in addition. Returns the
+ * status to exit with, after having said why, or -1; then *ret_first is the index of the first
+ * argument that is left.
  */
 int verb_parse(const struct verb *verb, int argc, char **argv,
 	int (*on_option)(void *userdata, const struct verb_option *option, const char *arg),
@@ -44,3 +56,6 @@ int verb_usage(const struct verb *verb);
 extern const struct verb_option run_options[];
 int cmd_run(const struct verb *verb, int argc, char **argv);
 int cmd_check(const struct verb *verb, int argc, char **argv);
+
+/* The verbs of narthex-ctl, to be listed and dispatched; it adds their options and functions. */
+extern const struct verb ctl_verbs[];

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * narthex-ctl: those verbs of narthex that need D-Bus, the journal or other libraries. narthex
+ * executes it with the verb in argv[0]; nobody else does.
+ */
+
+#include "ctl.h"
+#include "log.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	const struct verb_option *options;
+	int (*run)(const struct verb *verb, int argc, char **argv);
+} parts[] = {
+	{},
+};
+
+int main(int argc, char **argv)
+{
+	const struct verb *known = argc > 0 ? verb_find(ctl_verbs, argv[0]) : NULL;
+
+	log_init("narthex");
+	for (size_t i = 0; known && parts[i].name; i++)
+		if (strcmp(parts[i].name, known->name) == 0) {
+			struct verb verb = *known;
+
+			verb.options = parts[i].options;
+			verb.run = parts[i].run;
+			verb.interspersed = true;
+			return verb.run(&verb, argc, argv);
+		}
+	log_error("narthex-ctl is a part of narthex: run 'narthex VERB'");
+	return STATUS_USAGE;
+}
