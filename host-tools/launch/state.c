@@ -120,6 +120,8 @@ static int lock(struct state *state)
 		close_fdp(&state->lock_fd);
 		close_fdp(&state->dir_fd);
 		state->dir_fd = open_directory(run_fd, state->name, 0755);
+		if (state->dir_fd == -ENOENT)
+			continue; /* given up by another between our mkdir and our open */
 		if (state->dir_fd < 0)
 			return log_errno(state->dir_fd, "cannot make %s/%s", RUN_DIR, state->name);
 		r = try_lock(state);
