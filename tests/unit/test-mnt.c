@@ -38,8 +38,8 @@ static int teardown(void **state)
 static int new_tmpfs(uint64_t attributes)
 {
 	int mount = mnt_new("tmpfs",
-		(const struct mnt_option[]){ { "source", "test" }, { "size", "64k" },
-			{ "mode", "0751" }, { NULL, NULL } },
+		(const struct mnt_option[]){ { .key = "source", .value = "test" },
+			{ .key = "size", .value = "64k" }, { .key = "mode", .value = "0751" }, {} },
 		attributes, why, sizeof(why));
 
 	assert_true(mount >= 0);
@@ -87,16 +87,15 @@ static void says_why_not(void **state)
 	char small[8] = "xxxxxxx";
 
 	assert_int_equal(mnt_new("tmpfs",
-				 (const struct mnt_option[]){
-					 { "size", "64k" }, { "colour", "red" }, { NULL, NULL } },
+				 (const struct mnt_option[]){ { .key = "size", .value = "64k" },
+					 { .key = "colour", .value = "red" }, {} },
 				 0, why, sizeof(why)),
 		-EINVAL);
 	assert_non_null(strstr(why, "colour"));
 	assert_null(strchr(why, '\n'));
 	/* cut, never overrun */
-	assert_int_equal(
-		mnt_new("tmpfs", (const struct mnt_option[]){ { "colour", NULL }, { NULL, NULL } },
-			0, small, 4),
+	assert_int_equal(mnt_new("tmpfs", (const struct mnt_option[]){ { .key = "colour" }, {} }, 0,
+				 small, 4),
 		-EINVAL);
 	assert_true(memchr(small, '\0', 4) != NULL);
 	assert_string_equal(small + 4, "xxx");
