@@ -203,6 +203,13 @@ int state_mount_doors(struct state *state, uint32_t uid)
 	return 0;
 }
 
+int state_link_root(struct state *state, const char *path)
+{
+	if (unlinkat(state->dir_fd, "root", 0) < 0 || symlinkat(path, state->dir_fd, "root") < 0)
+		return log_errno(-errno, "cannot link %s/%s/root", RUN_DIR, state->name);
+	return 0;
+}
+
 int state_mount_root(struct state *state, int mount_consumed)
 {
 	_cleanup_close_ int mount = mount_consumed;

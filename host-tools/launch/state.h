@@ -31,7 +31,11 @@ int state_acquire(const char *name, struct state *ret);
 /* Mounts the doors' tmpfs at doors/, its root owned by uid (the guest's root). Logs. */
 int state_mount_doors(struct state *state, uint32_t uid);
 
-/* Shows the live root at private/root. mount: a detached mount, consumed. Logs. */
+/*
+ * Shows the live root at root: a tree on disk by a link to where it is, path; an ephemeral one, a
+ * detached mount (consumed), at private/root, nosuid and nodev. Logs. 0 or -errno.
+ */
+int state_link_root(struct state *state, const char *path);
 int state_mount_root(struct state *state, int mount);
 
 /* Notes the payload's cgroup (a path on the host), for the cleaning after a crash. Logs. */

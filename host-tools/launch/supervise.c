@@ -16,7 +16,6 @@
 #include "escape.h"
 #include "fd.h"
 #include "log.h"
-#include "mnt.h"
 #include "notify.h"
 #include "terminal.h"
 
@@ -481,18 +480,6 @@ static int watch_signals(struct supervisor *s)
 	return 0;
 }
 
-static int show_root(struct launch *launch)
-{
-	int mount;
-
-	if (launch->config.ephemeral)
-		return 0; /* the builder makes it */
-	mount = mnt_clone(AT_FDCWD, launch->config.root, false);
-	if (mount < 0)
-		return log_errno(mount, "cannot clone the mount of root '%s'", launch->config.root);
-	return state_mount_root(&launch->state, mount);
-}
-
 /* epoll refuses files; that is no news (stream.c) */
 static void on_event_log(int severity, const char *text)
 {
@@ -532,14 +519,17 @@ static int prepare(struct supervisor *s)
  */
 static int open_to_host(struct supervisor *s)
 {
-	int r = show_root(s->launch);
+	struct launch *launch = s->launch;
+	int r = 0;
 
+	if (!launch->config.ephemeral) /* the builder makes that one */
+		r = state_link_root(&launch->state, launch->config.root);
 	if (r < 0)
 		return r;
 	s->control.status = answer_status;
 	s->control.pty = answer_pty;
 	s->control.arg = s;
-	return control_start(&s->control, s->base, &s->launch->state);
+	return control_start(&s->control, s->base, &launch->state);
 }
 
 static int run_guests(struct supervisor *s)
