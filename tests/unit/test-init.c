@@ -263,9 +263,9 @@ static void signals_are_forwarded(void **state)
 
 static void the_whole_group_is_told(void **state)
 {
-	struct run run = start(&plain,
-		SHELL("exec 3<&0; trap 'wait; exit 9' TERM; "
-		      "sh -c 'trap \"echo child; exit\" TERM; echo ready; read -r x <&3' & wait"));
+	struct run run = start(&plain, SHELL("trap 'wait; exit 9' TERM; "
+					     "sh -c 'trap \"echo child; exit\" TERM; echo ready; "
+					     "while :; do :; done' & wait"));
 	char out[64];
 
 	read_until(run.out, "ready\n", out, sizeof(out));
