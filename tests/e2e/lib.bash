@@ -91,9 +91,25 @@ guest_remove() { # NAME…
   systemctl daemon-reload
 }
 
+# What the journal says about every guest when a test has failed.
+explain_failure() {
+  local c
+  [ -z "${BATS_TEST_COMPLETED:-}" ] || return 0
+  for c in "$conf_dir"/*.conf; do
+    [ -e "$c" ] && guest_explain "$(basename "$c" .conf)"
+  done
+  return 0
+}
+
+# A file with a teardown of its own calls guests_remove_all, which explains, too.
+teardown() {
+  explain_failure
+}
+
 # Ends what a file left, so that one failed test doesn't drag the next file down.
 guests_remove_all() {
   local c names=()
+  [ -z "${BATS_TEST_NAME:-}" ] || explain_failure
   for c in "$conf_dir"/*.conf; do
     [ -e "$c" ] && names+=("$(basename "$c" .conf)")
   done
