@@ -105,6 +105,8 @@ static void take_start(struct cursor *c, struct exec_start *start)
 		object(c, "an unknown flag");
 	if ((start->flags & EXEC_LOGIN) && (start->flags & EXEC_SHELL))
 		object(c, "LOGIN and SHELL");
+	if ((start->flags & EXEC_TTY) && (start->flags & EXEC_DETACH))
+		object(c, "TTY and DETACH");
 	start->argc = take_within(c, 0, EXEC_STRINGS_MAX, "too many arguments");
 	start->envc = take_within(c, 0, EXEC_STRINGS_MAX, "too many variables");
 	if (start->argc == 0 && !(start->flags & (EXEC_LOGIN | EXEC_SHELL)))

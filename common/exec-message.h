@@ -33,6 +33,15 @@ enum exec_flag {
 	EXEC_FLAGS_ALL = 31,
 };
 
+/* How many descriptors come with a START of these flags: the pty's slave, or stdin, stdout and
+ * stderr, or none. */
+static inline size_t exec_start_fds(uint32_t flags)
+{
+	if (flags & EXEC_DETACH)
+		return 0;
+	return flags & EXEC_TTY ? 1 : 3;
+}
+
 enum exec_step {
 	EXEC_STEP_OTHER = 1,
 	EXEC_STEP_USER,

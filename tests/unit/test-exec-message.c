@@ -139,6 +139,8 @@ static void test_start_refusals(void **state)
 	assert_refused(buf, n, "an unknown flag");
 	n = start(EXEC_LOGIN | EXEC_SHELL, argv, NULL);
 	assert_refused(buf, n, "LOGIN and SHELL");
+	n = start(EXEC_TTY | EXEC_DETACH, argv, NULL);
+	assert_refused(buf, n, "TTY and DETACH");
 	n = start(EXEC_TTY, NULL, NULL);
 	assert_refused(buf, n, "no program");
 	n = start(0, (char *[]){ "", NULL }, NULL);
@@ -163,6 +165,13 @@ static void test_start_refusals(void **state)
 	n = start(0, argv, NULL);
 	memset(buf + 20, 0xff, 4); /* a user of 4 GiB */
 	assert_refused(buf, n, "cut short");
+}
+
+static void test_descriptors(void **state)
+{
+	assert_int_equal(exec_start_fds(EXEC_LOGIN), 3);
+	assert_int_equal(exec_start_fds(EXEC_TTY | EXEC_PAM), 1);
+	assert_int_equal(exec_start_fds(EXEC_DETACH | EXEC_SHELL), 0);
 }
 
 static void test_every_cut_is_refused(void **state)
@@ -313,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_start_empty),
 		cmocka_unit_test(test_start_limits),
 		cmocka_unit_test(test_start_refusals),
+		cmocka_unit_test(test_descriptors),
 		cmocka_unit_test(test_every_cut_is_refused),
 		cmocka_unit_test(test_headers),
 		cmocka_unit_test(test_small_messages),
