@@ -88,8 +88,11 @@ END
   equal "$(inside bind 'cat /mnt/ro/file /etc/from-host' | tr '\n' ' ')" 'from-host from-host '
   inside bind 'echo from-guest >/mnt/rw/file'
   equal "$(cat "$BATS_TEST_TMPDIR/rw/file")" from-guest
-  equal "$(inside bind '(echo x >/mnt/ro/file) 2>/dev/null || echo refused; mount -o remount,rw,bind /mnt/ro 2>/dev/null && (echo x >/mnt/ro/file) 2>/dev/null && echo WROTE')" \
-    "$([ "$flavour" = userns ] && echo refused || echo refused)"
+  equal "$(inside bind '(echo x >/mnt/ro/file) 2>/dev/null || echo refused')" refused
+  if [ "$flavour" = userns ]; then
+    # the mount's flags are locked; without a user namespace root can do as it likes
+    equal "$(inside bind 'mount -o remount,rw,bind /mnt/ro 2>/dev/null && (echo x >/mnt/ro/file) 2>/dev/null && echo WROTE')" ''
+  fi
   equal "$(cat "$BATS_TEST_TMPDIR/ro/file")" from-host
   equal "$(inside bind 'stat -f -c %T /scratch; head -c 2000000 /dev/zero >/scratch/big 2>/dev/null || echo full')" $'tmpfs\nfull'
 }
