@@ -156,7 +156,9 @@ int tree_resolve(int root, const char *path, char **ret)
 	target[len] = '\0';
 	if (base_len == 1)
 		base_len = 0; /* the root is "/" */
-	if (len <= base_len || memcmp(base, target, (size_t)base_len) != 0)
+	/* what was moved away meanwhile has a path elsewhere */
+	if (len <= base_len || memcmp(base, target, (size_t)base_len) != 0 ||
+		target[base_len] != '/')
 		return -EXDEV;
 	*ret = strdup(target + base_len);
 	return *ret ? 0 : -ENOMEM;
