@@ -72,23 +72,24 @@ static int parse_number(const char *option, const char *text, unsigned long max,
 }
 
 /* DOOR=PATH */
-static int parse_listen(char *text)
+static int parse_listen(const char *text)
 {
-	char *path = strchr(text, '=');
+	const char *path = strchr(text, '=');
+	char name[32];
 
 	if (!path || path[1] != '/') {
 		log_error("--listen: '%s' is not DOOR=PATH with an absolute path", text);
 		return -EINVAL;
 	}
-	*path++ = '\0';
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(path - text), text);
 	if (arg_n_listen == LISTEN_MAX) {
 		log_error("--listen: more than %d sockets", LISTEN_MAX);
 		return -EINVAL;
 	}
-	arg_listen[arg_n_listen].door = door_find(text);
-	arg_listen[arg_n_listen].path = path;
+	arg_listen[arg_n_listen].door = door_find(name);
+	arg_listen[arg_n_listen].path = path + 1;
 	if (!arg_listen[arg_n_listen++].door) {
-		log_error("--listen: unknown door '%s': use login, root-login or root-shell", text);
+		log_error("--listen: unknown door '%s': use login, root-login or root-shell", name);
 		return -EINVAL;
 	}
 	return 0;
