@@ -246,8 +246,16 @@ static void drain(struct stream *s, int timeout_ms)
 		bool more = !s->ended && s->from >= 0 && poll(&in, 1, 0) > 0 && fill(s);
 		int64_t left = deadline - now_ms();
 
-		if (s->start == s->end && !more)
+		if (s->start == s->end && !more && s->ended)
 			break;
+		if (s->start == s->end && !more) {
+			/* nobody writes any more: half a line, or character, was the last */
+			s->start = s->end = 0;
+			s->ended = true;
+			if (s->lines)
+				end_text(s);
+			continue;
+		}
 		if (flush(s))
 			continue;
 		if (timeout_ms >= 0 && left <= 0)
