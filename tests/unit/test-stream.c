@@ -470,6 +470,31 @@ static void finish_copies_what_is_left(void **state)
 	(void)close(out);
 }
 
+/* from lives on, as the console of a guest that has ended does. */
+static void finish_ends_the_last_line(void **state)
+{
+	char got[64] = "";
+	int in, out;
+
+	stream.lines = true;
+	start_pipes(&in, &out);
+	assert_int_equal(write(in, "one\nhalf \xc3", 10), 10);
+	stream_finish(&stream, -1);
+	assert_true(read(out, got, sizeof(got) - 1) > 0);
+	assert_string_equal(got, "one\nhalf \\xc3\n");
+	(void)close(in);
+	(void)close(out);
+	stream = (struct stream){};
+	stream.lines = true;
+	start_pipes(&in, &out);
+	assert_int_equal(write(in, "one\n", 4), 4);
+	spin(10);
+	stream_finish(&stream, -1);
+	assert_int_equal(read(out, got, sizeof(got) - 1), 4);
+	(void)close(in);
+	(void)close(out);
+}
+
 static void finish_gives_up_on_a_stuck_reader(void **state)
 {
 	_cleanup_free_ char *text = make_text(BIG);
@@ -635,6 +660,7 @@ int main(void)
 		TEST(a_terminal_without_a_slave_ends_or_is_revived),
 		TEST(a_filter_can_stop_it),
 		TEST(finish_copies_what_is_left),
+		TEST(finish_ends_the_last_line),
 		TEST(finish_gives_up_on_a_stuck_reader),
 		TEST(the_null_state_can_be_finished),
 		TEST(lines_obey_nothing),
