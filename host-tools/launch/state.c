@@ -8,6 +8,7 @@
 
 #include "state.h"
 
+#include "../trust.h"
 #include "cgroup.h"
 #include "cleanup.h"
 #include "fd.h"
@@ -106,6 +107,8 @@ static void remove_files(struct state *state)
 	unmount_all(state->dir_fd, "doors");
 	(void)unlinkat(state->dir_fd, "doors", AT_REMOVEDIR);
 	(void)unlinkat(state->dir_fd, "root", 0);
+	(void)unlinkat(state->dir_fd, TRUST_FILE, 0);
+	(void)unlinkat(state->dir_fd, TRUST_FILE ".new", 0);
 	(void)unlinkat(state->dir_fd, "launcher.socket", 0);
 }
 

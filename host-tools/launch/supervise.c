@@ -9,6 +9,7 @@
 
 #include "supervise.h"
 
+#include "../trust.h"
 #include "builder.h"
 #include "cleanup.h"
 #include "console.h"
@@ -177,6 +178,23 @@ static void on_leader_end(int fd, short what, void *arg)
 		(void)event_base_loopbreak(s->base);
 }
 
+/* Tells clients whom they have to find behind the doors. */
+static int note_leader(struct supervisor *s)
+{
+	struct launch *launch = s->launch;
+	struct trust trust = {
+		.uid_base = launch->range.base,
+		.uid_count = launch->range.base > 0 ? launch->range.count : UINT32_MAX,
+	};
+	int r = trust_note(&trust, s->leader, s->leader_fd);
+
+	if (r >= 0)
+		r = trust_write(launch->state.dir_fd, &trust);
+	return r < 0 ? log_errno(r, "cannot write %s/%s/%s", RUN_DIR, launch->config.name,
+			       TRUST_FILE)
+		     : 0;
+}
+
 /* One message of the builder. 1, 0 when there is none now, or -errno. */
 static int take_build_message(struct supervisor *s)
 {
@@ -191,7 +209,9 @@ static int take_build_message(struct supervisor *s)
 	if (tag == BUILD_LEADER && n == 1) {
 		s->leader_fd = fds[0];
 		s->leader = pidfd_pid(s->leader_fd);
-		n = watch(s, &s->leader_event, s->leader_fd, on_leader_end);
+		n = note_leader(s);
+		if (n >= 0)
+			n = watch(s, &s->leader_event, s->leader_fd, on_leader_end);
 	} else if (tag == BUILD_ROOT && n == 1) {
 		n = state_mount_root(&s->launch->state, fds[0]);
 	} else if (tag == BUILD_TERMINALS && n == 2) {
@@ -394,6 +414,7 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 	close_fdp(&s->leader_fd);
 	close_fdp(&s->devpts_fd);
 	close_fdp(&s->console_master);
+	(void)unlinkat(s->launch->state.dir_fd, TRUST_FILE, 0);
 	s->leader = 0;
 }
 
