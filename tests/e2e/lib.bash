@@ -140,6 +140,19 @@ agent_pids() { # NAME
   find "/sys/fs/cgroup$cgroup" -path '*/narthex-agent.service*' -name cgroup.procs -exec cat {} +
 }
 
+# How many processes with this in their command line are in the guest.
+guest_count() { # NAME PATTERN
+  local pid n=0
+  for pid in $(find "/sys/fs/cgroup$(systemctl show -P ControlGroup "container-$1")" -name cgroup.procs -exec cat {} + 2>/dev/null); do
+    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "$2" && n=$((n + 1))
+  done
+  echo $n
+}
+
+equal_count() { # NAME PATTERN N
+  [ "$(guest_count "$1" "$2")" = "$3" ]
+}
+
 # --- doors -------------------------------------------------------------------------------------
 
 door() { # NAME DOOR

@@ -134,15 +134,6 @@ memory_below() { # NAME KIB: peak, of every agent
   done
 }
 
-# How many processes with this in their command line are in the guest.
-guest_count() { # NAME PATTERN
-  local pid n=0
-  for pid in $(find "/sys/fs/cgroup$(systemctl show -P ControlGroup "container-$1")" -name cgroup.procs -exec cat {} +); do
-    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "$2" && n=$((n + 1))
-  done
-  echo $n
-}
-
 running() { # PATTERN N
   [ "$(guest_count shell "$1")" = "$2" ]
 }
