@@ -208,7 +208,7 @@ static int bind_socket(const struct door *door, const char *path)
 		return -errno;
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
-	(void)strcat(address.sun_path, path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
 	r = remove_stale(&address, door->socket_type);
 	if (r < 0)
 		return r;
