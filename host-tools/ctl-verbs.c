@@ -7,5 +7,38 @@
 #include <stddef.h>
 
 const struct verb ctl_verbs[] = {
+	{
+		.name = "start",
+		.args = "NAME…",
+		.help = "start containers and wait until they are up",
+		.more = "Says why one did not start. What has changed in /etc/narthex counts.",
+	},
+	{
+		.name = "stop",
+		.args = "NAME…",
+		.help = "stop containers in an orderly way",
+		.more = "Those in the foreground, too. One that isn't running is no error.",
+	},
+	{
+		.name = "restart",
+		.args = "NAME…",
+		.help = "stop and start them with their current configuration",
+	},
+	{
+		.name = "reboot",
+		.args = "NAME…",
+		.help = "ask their init to reboot, and wait until they are up again",
+		.more = "Containers whose init can't be asked are restarted.",
+	},
+	{
+		.name = "kill",
+		.args = "[--signal=SIGNAL] NAME…",
+		.help = "stop containers at once, or send their PID 1 a signal",
+	},
+	{
+		.name = "logs",
+		.args = "[OPTION…] NAME",
+		.help = "show a container's console and what systemd says of it",
+	},
 	{},
 };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "address-pool.h"
 
+#include "../name.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "ini.h"
-#include "name.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* The verbs of narthex-ctl, a file each. The text of their help is in ../ctl-verbs.c. */
+/* The verbs of narthex-ctl, one or two a file. The text of their help is in ../ctl-verbs.c. */
 
 #include "../verbs.h"
+
+int cmd_start(const struct verb *verb, int argc, char **argv);
+int cmd_stop(const struct verb *verb, int argc, char **argv);
+int cmd_restart(const struct verb *verb, int argc, char **argv);
+int cmd_reboot(const struct verb *verb, int argc, char **argv);
+extern const struct verb_option kill_options[];
+int cmd_kill(const struct verb *verb, int argc, char **argv);
+extern const struct verb_option logs_options[];
+int cmd_logs(const struct verb *verb, int argc, char **argv);

@@ -16,6 +16,12 @@ static const struct {
 	const struct verb_option *options;
 	int (*run)(const struct verb *verb, int argc, char **argv);
 } parts[] = {
+	{ "start", NULL, cmd_start },
+	{ "stop", NULL, cmd_stop },
+	{ "restart", NULL, cmd_restart },
+	{ "reboot", NULL, cmd_reboot },
+	{ "kill", kill_options, cmd_kill },
+	{ "logs", logs_options, cmd_logs },
 	{},
 };
 
