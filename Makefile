@@ -52,7 +52,7 @@ CTL_SRC := $(filter-out host-tools/ctl/main.c,$(wildcard host-tools/ctl/*.c))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-BINARIES := $(B)/narthex-agent $(B)/narthex-launch $(B)/narthex $(B)/narthex-ctl $(B)/narthex-generator $(B)/run-in-netns
+BINARIES := $(B)/narthex-agent $(B)/narthex-launch $(B)/narthex $(B)/narthex-ctl $(B)/narthex-unpack $(B)/narthex-generator $(B)/run-in-netns
 
 .PHONY: all
 all: $(BINARIES) $(B)/guest/.complete $(B)/units/.complete
@@ -118,6 +118,7 @@ include systemd/units.mk
 include agent/bundle.mk
 include host-tools/seccomp/seccomp.mk
 include host-tools/init/init.mk
+include host-tools/unpack/unpack.mk
 include tests/tests.mk
 
 # --- build dependencies ----------------------------------------------------------------------
