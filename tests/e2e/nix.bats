@@ -13,6 +13,8 @@ setup_file() {
   mkdir -p /nix/store/sys-system
   printf '#!/bin/sh\necho "system init, args: $*" >/root/started\nexec /sbin/init "$@"\n' >/nix/store/sys-system/init
   chmod 755 /nix/store/sys-system/init
+  # a NixOS system has its systemd beside its init, which is a script
+  ln -s /usr/lib/systemd /nix/store/sys-system/systemd
   ln -s /nix/store/sys-system /nix/var/nix/profiles/system
 }
 
