@@ -93,7 +93,6 @@ static int bundle_overlay(const struct launch *launch)
 static int show_bundle(struct build *build)
 {
 	const struct launch *launch = build->launch;
-	char doors[PATH_MAX];
 	int r;
 
 	if (launch->bundle && build->userns_fd < 0) {
@@ -111,9 +110,7 @@ static int show_bundle(struct build *build)
 	}
 	if (r < 0)
 		return r;
-	(void)snprintf(doors, sizeof(doors), RUN_DIR "/%s/doors", launch->config.name);
-	return bind_one(
-		build, &(struct bind){ .source = doors, .target = "/run/host/narthex/doors" });
+	return mount_at(build, TAKE_FD(build->doors_fd), "/run/host/narthex/doors", S_IFDIR);
 }
 
 static int show_notify(struct build *build)
@@ -134,7 +131,7 @@ static int make_host_directory(const char *path)
 }
 
 /* The host's store, which nothing inside may ever change, and the container's own profiles. */
-static int show_nix(struct build *build)
+int nix_apply(struct build *build)
 {
 	static const char *const kinds[] = { "profiles", "gcroots" };
 	const struct container_config *config = &build->launch->config;
@@ -174,8 +171,6 @@ int binds_apply(struct build *build)
 
 	if (r >= 0)
 		r = show_notify(build);
-	if (r >= 0)
-		r = show_nix(build);
 	for (size_t i = 0; r >= 0 && i < config->n_tmpfs; i++)
 		r = tmpfs_add(build, &config->tmpfs[i]);
 	for (size_t i = 0; r >= 0 && i < config->n_binds; i++) {

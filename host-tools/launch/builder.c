@@ -18,7 +18,6 @@
 #include "log.h"
 #include "mnt.h"
 #include "mounts.h"
-#include "network.h"
 #include "payload.h"
 #include "syscalls.h"
 
@@ -30,7 +29,6 @@
 #include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -128,25 +126,31 @@ static int act_as_guest_root(const struct build *build)
 	return r;
 }
 
-static int build_network(struct builder *b)
+/* A sysfs shows the network namespace of the process that makes it. */
+static int enter_network(struct builder *b)
 {
-	_cleanup_close_ int netns = -EBADF;
-	char path[64];
-	int r;
-
 	if (!b->build.launch->config.private_network)
 		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", b->build.leader);
-	netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (netns < 0)
-		return log_errno(-errno, "cannot open the container's network namespace");
-	r = network_setup(&b->build.launch->config, netns);
-	if (r < 0)
-		return r;
-	/* a sysfs shows the network namespace of the process that makes it */
-	return setns(netns, CLONE_NEWNET) < 0
-		       ? log_errno(-errno, "cannot enter the container's network namespace")
-		       : 0;
+	if (setns(b->build.leader_fd, CLONE_NEWNET) < 0)
+		return log_errno(-errno, "cannot enter the container's network namespace");
+	return 0;
+}
+
+/* Waits for a word of the supervisor. On failure it has logged why. */
+static int hear(struct builder *b, enum build_tag expected, int *ret_fd)
+{
+	char tag;
+	int fd = -EBADF, n = fd_receive(b->socket, &tag, &fd, 1);
+
+	if (n < 0)
+		return n;
+	if (tag != (char)expected || (n == 1) != (ret_fd != NULL)) {
+		close_fdp(&fd);
+		return log_errno(-EPROTO, "unexpected message from the supervisor");
+	}
+	if (ret_fd)
+		*ret_fd = fd;
+	return 0;
 }
 
 static int send_live_root(struct builder *b)
@@ -198,11 +202,15 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = map_ids(b);
 	if (r >= 0)
-		r = build_network(b);
+		r = enter_network(b);
 	if (r >= 0)
 		r = act_as_guest_root(&b->build);
 	if (r >= 0)
+		r = tie_to_launcher(b->error_fd); /* again: the change of ids untied it */
+	if (r >= 0)
 		r = root_mount(&b->build);
+	if (r >= 0)
+		r = nix_apply(&b->build);
 	if (r < 0)
 		return r;
 	kind = guest_init_kind(&b->build.launch->config, b->build.root);
@@ -212,6 +220,8 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = guest_populate_run(b->build.launch, b->build.root, kind);
 	if (r >= 0)
+		r = hear(b, BUILD_DOORS, &b->build.doors_fd);
+	if (r >= 0)
 		r = binds_apply(&b->build);
 	if (r < 0)
 		return r;
@@ -220,6 +230,8 @@ static int build(struct builder *b)
 	r = fd_send(b->socket, BUILD_TERMINALS, terminals, 2);
 	if (r >= 0)
 		r = enter_tree(&b->build);
+	if (r >= 0)
+		r = hear(b, BUILD_NETWORK, NULL);
 	if (r >= 0)
 		r = send_done(b, kind);
 	return r < 0 ? r : fd_write_all(b->go_fd, "", 1);
@@ -253,6 +265,7 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 				.leader_fd = -EBADF,
 				.devpts_fd = -EBADF,
 				.console_fd = -EBADF,
+				.doors_fd = -EBADF,
 			},
 			.stdio = stdio,
 			.socket = sockets[1],
@@ -260,8 +273,10 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 			.go_fd = -EBADF,
 		};
 
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		_exit(build(&b) < 0 ? 1 : 0);
+		/* the launcher's ends are its alone, so that their other ends tell of its death */
+		(void)close(sockets[0]);
+		(void)close(errors[0]);
+		_exit(tie_to_launcher(b.error_fd) < 0 || build(&b) < 0 ? 1 : 0);
 	}
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)close(sockets[1]);

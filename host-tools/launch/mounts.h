@@ -12,6 +12,7 @@ struct build {
 	pid_t leader;
 	int leader_fd;
 	int devpts_fd; /* the root of the container's devpts; this and the next by mounts_apply() */
+	int doors_fd; /* the doors' tmpfs, a detached mount; from the supervisor */
 	int console_fd; /* the master of the container's first pty */
 };
 
@@ -28,8 +29,13 @@ int root_mount(struct build *build);
  */
 int mounts_apply(struct build *build);
 
-/* What the configuration adds: the store, per-container Nix directories, Bind=,
- * TemporaryFileSystem=. Logs. */
+/*
+ * The store and the container's own profiles: first of all that the configuration adds, since an
+ * init that Path= names may be told by them only. Logs. 0 or -errno.
+ */
+int nix_apply(struct build *build);
+
+/* What else the configuration adds: the bundle, Bind=, TemporaryFileSystem=. Logs. */
 int binds_apply(struct build *build);
 
 /* Mounts one TemporaryFileSystem=. Logs. 0 or -errno. */

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -45,14 +46,28 @@ static _Noreturn void fail(int r, const char *what, const char *subject)
 	_exit(fail_status);
 }
 
+int tie_to_launcher(int error_fd)
+{
+	struct pollfd p = { .fd = error_fd };
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	/* a dying process closes its files before it signals its children: who was too late for the
+	 * signal finds the pipe without a reader (POLLERR) */
+	return poll(&p, 1, 0) == 0 ? 0 : -ESRCH;
+}
+
 static void become_root(void)
 {
+	int r;
+
 	/* a new user namespace starts without an identity; the host's groups must go in any case */
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		fail(-errno, "cannot become the container's root", NULL);
 	/* after the change of ids, which clears it: without its launcher the container ends */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		fail(-errno, "cannot tie the container to its launcher", NULL);
+	r = tie_to_launcher(leader_error_fd);
+	if (r < 0)
+		fail(r, "cannot tie the container to its launcher", NULL);
 }
 
 static void set_hostname(const struct launch *launch)
@@ -120,6 +135,19 @@ static void restrict_powers(const struct container_config *config)
 		fail(r, "cannot cut the capabilities", NULL);
 }
 
+/* Every name once: which of two counts differs from program to program. */
+static void set_variable(char **list, size_t *n, char *assignment)
+{
+	size_t len = strcspn(assignment, "=") + 1;
+
+	for (size_t i = 0; i < *n; i++)
+		if (strncmp(list[i], assignment, len) == 0) {
+			list[i] = assignment;
+			return;
+		}
+	list[(*n)++] = assignment;
+}
+
 /* The environment of the init, which frees nothing: it is executed with it. */
 static char **make_environment(const struct launch *launch)
 {
@@ -144,10 +172,8 @@ static char **make_environment(const struct launch *launch)
 		list[n++] = (char *)"USER=root";
 		list[n++] = (char *)"TERM=linux";
 	}
-	/* the first entry of a name wins with most programs: the configuration's come first */
-	memmove(list + count, list, n * sizeof(*list));
-	if (count > 0)
-		memcpy(list, config->environment, count * sizeof(*list));
+	for (size_t i = 0; i < count; i++)
+		set_variable(list, &n, config->environment[i]);
 	return list;
 }
 

@@ -11,5 +11,11 @@
 _Noreturn void payload_run(
 	const struct launch *launch, const struct payload_stdio *stdio, int go_fd, int error_fd);
 
+/*
+ * The caller is to die with the launcher, which alone reads from error_fd. -ESRCH: it is dead
+ * already. A change of ids undoes it (prctl(2), PR_SET_PDEATHSIG).
+ */
+int tie_to_launcher(int error_fd);
+
 /* Every signal to its default, none blocked. */
 void signals_reset(void);
