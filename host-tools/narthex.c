@@ -15,6 +15,30 @@ static int cmd_help(const struct verb *verb, int argc, char **argv);
 
 static const struct verb verbs[] = {
 	{
+		.name = "exec",
+		.args = "NAME [OPTION…] [--] COMMAND [ARG…]",
+		.help = "run a command in a container",
+		.more = "stdin, stdout, stderr and the exit status are the command's.",
+		.options = exec_options,
+		.run = cmd_exec,
+	},
+	{
+		.name = "shell",
+		.args = "[OPTION…] NAME",
+		.help = "a shell in a container",
+		.more = "Root's login shell, or USER's. ^] three times within a second leaves it.",
+		.options = shell_options,
+		.run = cmd_shell,
+		.interspersed = true,
+	},
+	{
+		.name = "login",
+		.args = "NAME",
+		.help = "log in to a container with name and password",
+		.more = "^] three times within a second leaves the session.",
+		.run = cmd_login,
+	},
+	{
 		.name = "run",
 		.args = "[OPTION…] [--] [COMMAND [ARG…]]",
 		.help = "run a container in the foreground",

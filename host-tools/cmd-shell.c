@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+
+/* narthex shell: a user's login shell in a running container. */
+
+#include "exec-message.h"
+#include "exec-session.h"
+#include "verbs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+const struct verb_option shell_options[] = {
+	{ .name = "user",
+		.arg = "USER",
+		.help = "a user of the container (default: root)",
+		.letter = 'u' },
+	{},
+};
+
+static int on_option(void *userdata, const struct verb_option *option, const char *arg)
+{
+	struct exec_request *q = userdata;
+
+	if (strcmp(option->name, "user") == 0) {
+		q->user = arg;
+		q->flags |= EXEC_PAM;
+	}
+	return 0;
+}
+
+int cmd_shell(const struct verb *verb, int argc, char **argv)
+{
+	char *none[] = { NULL };
+	struct exec_request q = { .flags = EXEC_LOGIN, .argv = none };
+	int first, status;
+
+	status = verb_parse(verb, argc, argv, on_option, &q, &first);
+	if (status >= 0)
+		return status;
+	if (argc - first != 1)
+		return verb_usage(verb);
+	q.place.name = argv[first];
+	/* a script on stdin gets a shell without a terminal, as with ssh */
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		q.flags |= EXEC_TTY;
+	return exec_session(&q);
+}

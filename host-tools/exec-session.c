@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The client makes the session's pipes, or gets a pty from the launcher, and sends the guest's ends
+ * along with START. From then on it has three lanes (lane.h) between them and the caller's
+ * descriptors, the connection, on which two answers come, and the signals.
+ *
+ * With a pty the client keeps the slave open, too: the master then never hangs up, and what ends
+ * the session is EXITED alone, whoever else still holds the terminal.
+ *
+ * The process that has ended wrote all it wrote before EXITED was sent. So what lies in the pipes
+ * at that moment is moved, and no end of file is awaited: a job in the background may hold them for
+ * ever.
+ */
+
+#include "exec-session.h"
+
+#include "cleanup.h"
+#include "escape.h"
+#include "exec-message.h"
+#include "lane.h"
+#include "log.h"
+#include "terminal-raw.h"
+#include "verbs.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define STATUS_NOT_EXECUTABLE 126
+#define STATUS_NOT_FOUND 127
+#define STATUS_SIGNAL 128
+
+enum { LANE_IN, LANE_OUT, LANE_ERR, LANES };
+
+struct session {
+	const struct exec_request *request;
+	bool tty;
+	int sock, signal_fd;
+	int master;
+	struct lane lanes[LANES];
+	struct terminal_raw raw;
+	struct terminal_escape escape;
+	int64_t deadline_ms; /* for the first answer */
+	bool started;
+	bool term_seen;
+	int status; /* to exit with, -1 while nobody knows */
+};
+
+/* It is big, and there is one a process. */
+static struct session the_session;
+
+int exec_hold_stdio(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR | O_NOCTTY) != fd)
+			return -EBADF;
+	return 0;
+}
+
+/* --- messages ------------------------------------------------------------------------------ */
+
+static void log_guest_text(const char *what, struct exec_string text)
+{
+	char escaped[4 * EXEC_TEXT_MAX + 1];
+
+	(void)escape_text(escaped, sizeof(escaped), text.data, text.len);
+	log_error("%s%s%s", what, text.len > 0 ? ": " : "", escaped);
+}
+
+static int failed_status(uint32_t step, uint32_t error)
+{
+	if (step != EXEC_STEP_PROGRAM)
+		return STATUS_FAILED;
+	return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
+}
+
+static void take_failed(struct session *s, const struct exec_message *m)
+{
+	static const char *const steps[] = {
+		[EXEC_STEP_OTHER] = "the command can't be started",
+		[EXEC_STEP_USER] = "no such user",
+		[EXEC_STEP_DIRECTORY] = "cannot change to the directory",
+		[EXEC_STEP_PROGRAM] = "cannot execute",
+		[EXEC_STEP_RESOURCES] = "the container lacks resources",
+		[EXEC_STEP_LIMIT] = "too many sessions",
+		[EXEC_STEP_PERMISSION] = "not permitted",
+	};
+	const char *subject = "";
+	char what[512];
+
+	if (m->failed.step == EXEC_STEP_PROGRAM && s->request->argv[0])
+		subject = s->request->argv[0];
+	else if (m->failed.step == EXEC_STEP_USER && s->request->user)
+		subject = s->request->user;
+	else if (m->failed.step == EXEC_STEP_DIRECTORY && s->request->directory)
+		subject = s->request->directory;
+	(void)snprintf(what, sizeof(what), "%s%s%.256s%s%s%s", steps[m->failed.step],
+		*subject ? " '" : "", subject, *subject ? "'" : "", m->failed.error ? ": " : "",
+		m->failed.error ? strerror((int)m->failed.error) : "");
+	log_guest_text(what, m->failed.text);
+	s->status = failed_status(m->failed.step, m->failed.error);
+}
+
+static void take_exited(struct session *s, const struct exec_message *m)
+{
+	switch (m->exited.how) {
+	case EXEC_HOW_EXITED:
+		s->status = (int)m->exited.value;
+		break;
+	case EXEC_HOW_KILLED:
+		s->status = STATUS_SIGNAL + (int)m->exited.value;
+		break;
+	default:
+		log_error("the command has ended, but the container doesn't know how");
+		s->status = STATUS_FAILED;
+	}
+}
+
+/* Whatever is not an answer that is due ends the session. */
+static void take_answer(struct session *s, const struct exec_message *m)
+{
+	if (m->type == EXEC_STARTED && !s->started) {
+		s->started = true;
+	} else if (m->type == EXEC_FAILED && !s->started) {
+		take_failed(s, m);
+	} else if (m->type == EXEC_EXITED && s->started) {
+		take_exited(s, m);
+	} else if (m->type == EXEC_ERROR) {
+		log_guest_text("the container refuses the request", m->error);
+		s->status = STATUS_FAILED;
+	} else {
+		log_error("the container answers out of turn");
+		s->status = STATUS_FAILED;
+	}
+}
+
+static void receive_answer(struct session *s)
+{
+	char buf[EXEC_TEXT_MAX + 64];
+	struct exec_message m;
+	const char *why;
+	/* no control buffer: a descriptor of the guest's is never taken */
+	ssize_t n = recv(s->sock, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		log_error(s->started ? "lost the container before the command has ended"
+				     : "the container has closed the door without an answer");
+		s->status = STATUS_FAILED;
+		return;
+	}
+	if ((size_t)n > sizeof(buf) || exec_message_parse(buf, (size_t)n, &m, &why) < 0) {
+		log_error("the container's answer is malformed: %s",
+			(size_t)n > sizeof(buf) ? "too long" : why);
+		s->status = STATUS_FAILED;
+		return;
+	}
+	take_answer(s, &m);
+}
+
+static void send_signal(struct session *s, int signal_number)
+{
+	const struct exec_message m = { .type = EXEC_SIGNAL, .signal = (uint32_t)signal_number };
+	char buf[EXEC_TEXT_MAX + 64];
+
+	(void)send(s->sock, buf, exec_message_write(buf, &m), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* With descriptors, which stay ours. */
+static int send_start(int sock, const void *buf, size_t len, const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * 3)];
+	} control = {};
+	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (n > 0) {
+		message.msg_control = &control;
+		message.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n);
+	}
+	while (sendmsg(sock, &message, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* --- set-up -------------------------------------------------------------------------------- */
+
+/* ret_guest: the ends to be sent, closed by the caller. */
+static int open_pipes(struct session *s, int ret_guest[3])
+{
+	int in[2], out[2], err[2];
+
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
+		return log_errno(-errno, "cannot make pipes");
+	lane_start(&s->lanes[LANE_IN], STDIN_FILENO, in[1], LANE_CLOSE);
+	lane_start(&s->lanes[LANE_OUT], out[0], STDOUT_FILENO, LANE_CLOSE);
+	lane_start(&s->lanes[LANE_ERR], err[0], STDERR_FILENO, LANE_CLOSE);
+	ret_guest[0] = in[0];
+	ret_guest[1] = out[1];
+	ret_guest[2] = err[1];
+	return 0;
+}
+
+static bool on_keys(void *arg, const char *data, size_t len)
+{
+	struct session *s = arg;
+
+	return terminal_escape_seen(&s->escape, data, len, door_clock_ms());
+}
+
+static int open_terminal(struct session *s, int *ret_slave)
+{
+	int fds[2];
+	int r = door_terminal(s->request->place.name, fds);
+
+	if (r < 0)
+		return r;
+	s->master = fds[0];
+	*ret_slave = fds[1];
+	(void)terminal_copy_size(s->master);
+	lane_start(&s->lanes[LANE_IN], STDIN_FILENO, s->master,
+		isatty(STDIN_FILENO) ? LANE_KEEP : LANE_TYPE);
+	lane_start(&s->lanes[LANE_OUT], s->master, STDOUT_FILENO, LANE_KEEP);
+	if (isatty(STDIN_FILENO)) {
+		s->lanes[LANE_IN].filter = on_keys;
+		s->lanes[LANE_IN].arg = s;
+	}
+	return 0;
+}
+
+static int open_signals(struct session *s)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
+		SIGWINCH };
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		(void)sigaddset(&set, numbers[i]);
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	(void)sigaddset(&set, SIGPIPE); /* writing says it */
+	if (s->signal_fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return log_errno(-errno, "cannot watch signals");
+	return 0;
+}
+
+/* env with TERM= of the caller's in front, so that an own TERM wins. NULL: out of memory. */
+static char **terminal_environment(char *const *env, char *term, size_t size)
+{
+	const char *value = getenv("TERM");
+	char **all;
+	size_t n = 0;
+
+	while (env && env[n])
+		n++;
+	all = calloc(n + 2, sizeof(char *));
+	if (!all)
+		return NULL;
+	(void)snprintf(term, size, "TERM=%s", value && *value ? value : "linux");
+	all[0] = term;
+	if (n > 0)
+		memcpy(all + 1, env, n * sizeof(char *));
+	return all;
+}
+
+static ssize_t write_start(struct session *s, void *buf, size_t size)
+{
+	const struct exec_request *q = s->request;
+	_cleanup_free_ char **env = NULL;
+	char term[128];
+	ssize_t n;
+
+	if (s->tty) {
+		env = terminal_environment(q->env, term, sizeof(term));
+		if (!env)
+			return log_errno(-ENOMEM, "cannot start");
+	}
+	n = exec_message_start(buf, size, q->flags, q->user, q->directory, q->argv, env ?: q->env);
+	if (n == -E2BIG)
+		log_error("the command is too long: at most %d KiB and %d words",
+			EXEC_MESSAGE_MAX / 1024, EXEC_STRINGS_MAX);
+	return n;
+}
+
+static int begin(struct session *s)
+{
+	static char buf[EXEC_MESSAGE_MAX];
+	int fds[3] = { -EBADF, -EBADF, -EBADF };
+	ssize_t len = write_start(s, buf, sizeof(buf));
+	int r = len < 0 ? (int)len : 0;
+
+	if (r >= 0)
+		s->sock = r = door_connect(&s->request->place, "exec", SOCK_SEQPACKET);
+	if (r < 0)
+		return r;
+	if (s->tty)
+		r = open_terminal(s, fds);
+	else if (!(s->request->flags & EXEC_DETACH))
+		r = open_pipes(s, fds);
+	if (r >= 0)
+		r = open_signals(s);
+	if (r >= 0 && s->tty)
+		r = terminal_raw_enter(&s->raw);
+	if (r < 0)
+		return r;
+	r = send_start(s->sock, buf, (size_t)len, fds, exec_start_fds(s->request->flags));
+	if (r < 0)
+		return log_errno(r, "cannot send the command to the container");
+	for (int i = 0; !s->tty && i < 3; i++)
+		close_fdp(&fds[i]);
+	s->deadline_ms = door_clock_ms() + DOOR_DEADLINE_MS;
+	return 0;
+}
+
+/* --- the loop ------------------------------------------------------------------------------ */
+
+/* A second TERM, or a terminal that is gone, ends a session with a pty whatever its programs think.
+ */
+static bool is_enough(struct session *s, int signal_number)
+{
+	bool second = s->term_seen;
+
+	s->term_seen |= signal_number == SIGTERM;
+	if (!s->started)
+		return signal_number != SIGUSR1 && signal_number != SIGUSR2;
+	return s->tty && (signal_number == SIGHUP || (signal_number == SIGTERM && second));
+}
+
+static void take_signals(struct session *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		int number = (int)info.ssi_signo;
+
+		if (number == SIGWINCH) {
+			if (s->tty)
+				(void)terminal_copy_size(s->master);
+			continue;
+		}
+		send_signal(s, number);
+		if (is_enough(s, number))
+			s->status = STATUS_SIGNAL + number;
+	}
+}
+
+/* Milliseconds for poll(), which ends the session when they have passed. */
+static int time_left(const struct session *s)
+{
+	int64_t left;
+
+	if (s->started)
+		return -1;
+	left = s->deadline_ms - door_clock_ms();
+	return left > 0 ? (int)left : 0;
+}
+
+static void check_lanes(struct session *s)
+{
+	for (size_t i = LANE_OUT; i < LANES; i++)
+		if (s->lanes[i].error != 0) {
+			log_errno(-s->lanes[i].error, "cannot write to standard %s",
+				i == LANE_OUT ? "output" : "error");
+			s->lanes[i].error = 0;
+			s->status = STATUS_FAILED;
+		}
+	if (s->lanes[LANE_IN].stopped) {
+		s->lanes[LANE_IN].stopped = false;
+		terminal_raw_leave(&s->raw);
+		log_error("left the session");
+		s->status = STATUS_FAILED;
+	}
+}
+
+/* Until somebody knows the status. */
+static void run(struct session *s)
+{
+	const bool detach = s->request->flags & EXEC_DETACH;
+
+	while (s->status < 0 && !(detach && s->started)) {
+		struct pollfd fds[2 + LANES] = {
+			{ .fd = s->sock, .events = POLLIN },
+			{ .fd = s->signal_fd, .events = POLLIN },
+		};
+		int n;
+
+		for (size_t i = 0; i < LANES; i++)
+			fds[2 + i] = lane_wants(&s->lanes[i]);
+		n = poll(fds, ARRAY_SIZE(fds), time_left(s));
+		if (n == 0) {
+			log_error(
+				"the container has not answered in %d s", DOOR_DEADLINE_MS / 1000);
+			s->status = STATUS_FAILED;
+			return;
+		}
+		for (size_t i = 0; n > 0 && i < LANES; i++)
+			if (fds[2 + i].revents != 0)
+				lane_move(&s->lanes[i]);
+		check_lanes(s);
+		if (fds[1].revents != 0)
+			take_signals(s);
+		if (fds[0].revents != 0 && s->status < 0)
+			receive_answer(s);
+	}
+	if (detach && s->started)
+		s->status = 0;
+}
+
+/* What the session has written goes out, however long the caller takes to read it. */
+static void drain(struct session *s)
+{
+	struct pollfd fds[3] = { [2] = { .fd = s->signal_fd, .events = POLLIN } };
+	int status = s->status;
+	bool open = true;
+
+	lane_limit(&s->lanes[LANE_OUT]);
+	lane_limit(&s->lanes[LANE_ERR]);
+	while (open && s->status == status) {
+		open = false;
+		for (size_t i = LANE_OUT; i < LANES; i++) {
+			struct lane *lane = &s->lanes[i];
+
+			/* there is something to read, or a terminal that says when there isn't */
+			while (lane->open && !lane->waits_for_to)
+				lane_move(lane);
+			fds[i - LANE_OUT] = lane_wants(lane);
+			open |= lane->open;
+		}
+		if (!open || poll(fds, ARRAY_SIZE(fds), -1) < 0)
+			continue;
+		for (size_t i = LANE_OUT; i < LANES; i++)
+			if (fds[i - LANE_OUT].revents != 0)
+				lane_move(&s->lanes[i]);
+		if (fds[2].revents != 0)
+			return; /* asked to end: the status is known */
+	}
+	check_lanes(s);
+}
+
+int exec_session(const struct exec_request *request)
+{
+	struct session *s = &the_session;
+
+	s->request = request;
+	s->tty = request->flags & EXEC_TTY;
+	s->master = s->sock = s->signal_fd = -EBADF;
+	s->status = -1;
+	if (exec_hold_stdio() < 0 || begin(s) < 0) {
+		terminal_raw_leave(&s->raw);
+		return STATUS_FAILED;
+	}
+	run(s);
+	drain(s);
+	terminal_raw_leave(&s->raw);
+	return s->status;
+}

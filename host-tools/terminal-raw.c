@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#include "terminal-raw.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int terminal_raw_enter(struct terminal_raw *terminal)
+{
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &terminal->before) < 0)
+		return errno == ENOTTY ? 0 : -errno;
+	raw = terminal->before;
+	cfmakeraw(&raw);
+	if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) < 0)
+		return -errno;
+	terminal->active = true;
+	return 0;
+}
+
+void terminal_raw_leave(struct terminal_raw *terminal)
+{
+	sigset_t ttou, before;
+
+	if (!terminal->active)
+		return;
+	(void)sigemptyset(&ttou);
+	(void)sigaddset(&ttou, SIGTTOU);
+	(void)sigprocmask(SIG_BLOCK, &ttou, &before);
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &terminal->before);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	terminal->active = false;
+}
+
+int terminal_copy_size(int master)
+{
+	static const int from[] = { STDOUT_FILENO, STDIN_FILENO, STDERR_FILENO };
+	struct winsize size;
+
+	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
+		if (ioctl(from[i], TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
+			return ioctl(master, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+	return -ENOTTY;
+}
+
+bool terminal_escape_seen(
+	struct terminal_escape *escape, const char *data, size_t len, int64_t now_ms)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] != ESCAPE_KEY) {
+			escape->times = 0;
+			continue;
+		}
+		if (escape->times == 0 || now_ms - escape->first_ms > ESCAPE_MS) {
+			escape->times = 0;
+			escape->first_ms = now_ms;
+		}
+		if (++escape->times == ESCAPE_TIMES)
+			return true;
+	}
+	return false;
+}
