@@ -33,12 +33,17 @@ struct launch {
 };
 
 /*
- * What the builder has to say to the supervisor: tags of fd_send() on one socket pair, with as
- * many descriptors each as is said here.
+ * What builder and supervisor say to each other: tags of fd_send() on one socket pair, with as
+ * many descriptors each as is said here. What the builder doesn't need at once the supervisor does
+ * beside it.
  */
 enum build_tag {
+	/* from the builder */
 	BUILD_LEADER = 'L',    /* 1: the leader's pidfd */
 	BUILD_ROOT = 'R',      /* 1: the live root as a detached mount (ephemeral, first boot) */
 	BUILD_TERMINALS = 'T', /* 2: devpts, the console's master */
 	BUILD_DONE = 'D',      /* 1: a pipe with one byte, the enum init_kind */
+	/* from the supervisor */
+	BUILD_DOORS = 'd',   /* 1: the doors' tmpfs as a detached mount */
+	BUILD_NETWORK = 'n', /* 0: the leader's network is set up */
 };

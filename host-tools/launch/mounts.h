@@ -12,7 +12,7 @@ struct build {
 	pid_t leader;
 	int leader_fd;
 	int devpts_fd; /* the root of the container's devpts; this and the next by mounts_apply() */
-	int doors_fd; /* the doors' tmpfs, a detached mount; from the supervisor */
+	int doors_fd;  /* the doors' tmpfs, a detached mount; from the supervisor */
 	int console_fd; /* the master of the container's first pty */
 };
 

@@ -17,6 +17,8 @@
 #include "escape.h"
 #include "fd.h"
 #include "log.h"
+#include "mnt.h"
+#include "network.h"
 #include "notify.h"
 #include "terminal.h"
 
@@ -190,9 +192,31 @@ static int note_leader(struct supervisor *s)
 
 	if (r >= 0)
 		r = trust_write(launch->state.dir_fd, &trust);
-	return r < 0 ? log_errno(r, "cannot write %s/%s/%s", RUN_DIR, launch->config.name,
-			       TRUST_FILE)
+	return r < 0 ? log_errno(
+			       r, "cannot write %s/%s/%s", RUN_DIR, launch->config.name, TRUST_FILE)
 		     : 0;
+}
+
+/* The leader has its namespaces: its network is made while the builder makes its tree. */
+static int take_leader(struct supervisor *s, int pidfd)
+{
+	_cleanup_close_ int netns = -EBADF;
+	char path[64];
+	int r;
+
+	s->leader_fd = pidfd;
+	s->leader = pidfd_pid(pidfd);
+	r = watch(s, &s->leader_event, pidfd, on_leader_end);
+	if (r >= 0)
+		r = note_leader(s);
+	if (r >= 0 && s->launch->config.private_network) {
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", s->leader);
+		netns = open(path, O_RDONLY | O_CLOEXEC);
+		if (netns < 0)
+			return log_errno(-errno, "cannot open the container's network namespace");
+		r = network_setup(&s->launch->config, netns);
+	}
+	return r < 0 ? r : fd_send(s->build_socket, BUILD_NETWORK, NULL, 0);
 }
 
 /* One message of the builder. 1, 0 when there is none now, or -errno. */
@@ -207,11 +231,7 @@ static int take_build_message(struct supervisor *s)
 	if (n < 0)
 		return n;
 	if (tag == BUILD_LEADER && n == 1) {
-		s->leader_fd = fds[0];
-		s->leader = pidfd_pid(s->leader_fd);
-		n = note_leader(s);
-		if (n >= 0)
-			n = watch(s, &s->leader_event, s->leader_fd, on_leader_end);
+		n = take_leader(s, fds[0]);
 	} else if (tag == BUILD_ROOT && n == 1) {
 		n = state_mount_root(&s->launch->state, fds[0]);
 	} else if (tag == BUILD_TERMINALS && n == 2) {
@@ -358,7 +378,83 @@ static void on_escape(void *arg)
 	request_stop(s);
 }
 
+/* --- the control socket's answers ---------------------------------------------------------- */
+
+static int answer_status(void *arg, char **ret)
+{
+	struct supervisor *s = arg;
+	static const char *const inits[] = {
+		[INIT_OTHER] = "other",
+		[INIT_SYSTEMD] = "systemd",
+		[INIT_BUSYBOX] = "busybox",
+		[INIT_COMMAND] = "command",
+	};
+
+	/* nothing here is the guest's, and a name needs no quoting in JSON */
+	return asprintf(ret,
+		       "{\"name\":\"%s\",\"state\":\"%s\",\"leader\":%d,\"init\":\"%s\",\"boots\":%"
+		       "u,"
+		       "\"since_usec\":%" PRIu64
+		       ",\"uid_base\":%u,\"uid_count\":%u,\"launcher\":%d}",
+		       s->launch->config.name, phase_names[s->phase], s->leader, inits[s->init],
+		       s->launch->boots, s->since_usec, s->launch->range.base,
+		       s->launch->range.count, getpid()) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+static int answer_pty(void *arg, int ret_fds[2])
+{
+	struct supervisor *s = arg;
+	int slave;
+
+	if (s->devpts_fd < 0)
+		return -EAGAIN;
+	ret_fds[0] = terminal_open(s->devpts_fd);
+	if (ret_fds[0] < 0)
+		return ret_fds[0];
+	slave = terminal_slave(ret_fds[0]);
+	if (slave < 0) {
+		(void)close(ret_fds[0]);
+		return slave;
+	}
+	ret_fds[1] = slave;
+	return 0;
+}
+
 /* --- one guest ----------------------------------------------------------------------------- */
+
+/* What the container has on the host, once: made while the first builder is at work. */
+static int open_to_host(struct supervisor *s)
+{
+	struct launch *launch = s->launch;
+	int r;
+
+	launch->notify_fd = notify_listen(launch->state.private_fd);
+	if (launch->notify_fd < 0)
+		return log_errno(launch->notify_fd, "cannot make the notify socket");
+	r = watch(s, &s->notify_event, launch->notify_fd, on_notify);
+	if (r >= 0)
+		r = state_mount_doors(&launch->state, launch->range.base);
+	if (r >= 0 && !launch->config.ephemeral) /* the builder makes that one */
+		r = state_link_root(&launch->state, launch->config.root);
+	if (r < 0)
+		return r;
+	s->control.status = answer_status;
+	s->control.pty = answer_pty;
+	s->control.arg = s;
+	return control_start(&s->control, s->base, &launch->state);
+}
+
+/* The builder's mount namespace is older than the doors: it gets them as a descriptor. */
+static int send_doors(struct supervisor *s)
+{
+	_cleanup_close_ int mount = mnt_clone(s->launch->state.dir_fd, "doors", false);
+
+	if (mount < 0)
+		return log_errno(mount, "cannot clone the doors' mount");
+	return fd_send(s->build_socket, BUILD_DOORS, &mount, 1);
+}
 
 static int start_guest(struct supervisor *s)
 {
@@ -387,7 +483,9 @@ static int start_guest(struct supervisor *s)
 		r = watch(s, &s->builder_event, s->builder_fd, on_builder_end);
 	if (r >= 0)
 		r = watch(s, &s->error_event, s->error_fd, on_leader_words);
-	return r;
+	if (r >= 0 && launch->boots == 1)
+		r = open_to_host(s);
+	return r < 0 ? r : send_doors(s);
 }
 
 /* Everything of one guest goes; what belongs to the container stays. */
@@ -441,50 +539,6 @@ static int final_status(const struct supervisor *s, const siginfo_t *info)
 	return exit_status(info);
 }
 
-/* --- the control socket's answers ---------------------------------------------------------- */
-
-static int answer_status(void *arg, char **ret)
-{
-	struct supervisor *s = arg;
-	static const char *const inits[] = {
-		[INIT_OTHER] = "other",
-		[INIT_SYSTEMD] = "systemd",
-		[INIT_BUSYBOX] = "busybox",
-		[INIT_COMMAND] = "command",
-	};
-
-	/* nothing here is the guest's, and a name needs no quoting in JSON */
-	return asprintf(ret,
-		       "{\"name\":\"%s\",\"state\":\"%s\",\"leader\":%d,\"init\":\"%s\",\"boots\":%"
-		       "u,"
-		       "\"since_usec\":%" PRIu64
-		       ",\"uid_base\":%u,\"uid_count\":%u,\"launcher\":%d}",
-		       s->launch->config.name, phase_names[s->phase], s->leader, inits[s->init],
-		       s->launch->boots, s->since_usec, s->launch->range.base,
-		       s->launch->range.count, getpid()) < 0
-		       ? -ENOMEM
-		       : 0;
-}
-
-static int answer_pty(void *arg, int ret_fds[2])
-{
-	struct supervisor *s = arg;
-	int slave;
-
-	if (s->devpts_fd < 0)
-		return -EAGAIN;
-	ret_fds[0] = terminal_open(s->devpts_fd);
-	if (ret_fds[0] < 0)
-		return ret_fds[0];
-	slave = terminal_slave(ret_fds[0]);
-	if (slave < 0) {
-		(void)close(ret_fds[0]);
-		return slave;
-	}
-	ret_fds[1] = slave;
-	return 0;
-}
-
 /* --- set-up -------------------------------------------------------------------------------- */
 
 static int watch_signals(struct supervisor *s)
@@ -510,9 +564,7 @@ static void on_event_log(int severity, const char *text)
 
 static int prepare(struct supervisor *s)
 {
-	struct launch *launch = s->launch;
 	struct event_config *config = event_config_new();
-	int r;
 
 	if (config)
 		(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
@@ -525,32 +577,7 @@ static int prepare(struct supervisor *s)
 		return log_errno(-ENOMEM, "cannot make the event loop");
 	s->console.escape = on_escape;
 	s->console.escape_arg = s;
-	r = watch_signals(s);
-	if (r >= 0)
-		r = state_mount_doors(&launch->state, launch->range.base);
-	if (r < 0)
-		return r;
-	launch->notify_fd = notify_listen(launch->state.private_fd);
-	if (launch->notify_fd < 0)
-		return log_errno(launch->notify_fd, "cannot make the notify socket");
-	return watch(s, &s->notify_event, launch->notify_fd, on_notify);
-}
-
-/* What the host wants of a running container and no builder waits for: done beside the first one.
- */
-static int open_to_host(struct supervisor *s)
-{
-	struct launch *launch = s->launch;
-	int r = 0;
-
-	if (!launch->config.ephemeral) /* the builder makes that one */
-		r = state_link_root(&launch->state, launch->config.root);
-	if (r < 0)
-		return r;
-	s->control.status = answer_status;
-	s->control.pty = answer_pty;
-	s->control.arg = s;
-	return control_start(&s->control, s->base, &launch->state);
+	return watch_signals(s);
 }
 
 static int run_guests(struct supervisor *s)
@@ -564,8 +591,6 @@ static int run_guests(struct supervisor *s)
 		s->since_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 		info = (siginfo_t){};
 		r = start_guest(s);
-		if (r >= 0 && s->launch->boots == 1)
-			r = open_to_host(s);
 		if (r < 0)
 			s->failed = true;
 		else
