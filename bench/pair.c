@@ -6,9 +6,11 @@
  *
  *   pair [-n ROUNDS] [-w WARM-UP-ROUNDS] NAME=COMMAND…
  *
- * COMMAND is split at blanks and executed without a shell, stdin and stdout being /dev/null. A
- * command that fails ends the run. Prints a table in Markdown: median, 99th percentile, and the
- * first command's median as a part of each.
+ * COMMAND is split at blanks and executed without a shell; stdin is /dev/null, stdout a pipe. What
+ * it writes may have the word "running=NS", the time (CLOCK_MONOTONIC) at which its payload began
+ * to run: bench/running.c. A command that fails ends the run. Prints a table in Markdown: from the
+ * spawn to that moment, and to the command's end; medians, 99th percentiles, and the first
+ * command's medians as a part of each.
  */
 
 #include <errno.h>
@@ -30,7 +32,7 @@
 struct side {
 	const char *name;
 	char *argv[ARGS_MAX + 1];
-	double *ms; /* one a round */
+	double *running_ms, *ms; /* one a round; running_ms is 0 when nothing was said */
 };
 
 static double now_ms(void)
@@ -59,20 +61,46 @@ static int side_parse(struct side *side, char *text)
 	return n ? 0 : -EINVAL;
 }
 
-/* Runs it once. *ret_ms: from before the spawn to after the wait. 0 or -errno; -ECHILD when it
- * failed. */
-static int side_run(const struct side *side, posix_spawn_file_actions_t *actions, double *ret_ms)
+/* Reads to the end of file; returns the time that "running=" says, 0 when it isn't there. */
+static double read_running(int fd)
 {
-	double start = now_ms();
-	int status, r;
+	char text[4096];
+	size_t len = 0;
+	const char *word;
+	ssize_t n;
+
+	while (len < sizeof(text) - 1 && (n = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+		len += (size_t)n;
+	text[len] = '\0';
+	word = strstr(text, "running=");
+	return word ? (double)strtoll(word + strlen("running="), NULL, 10) / 1e6 : 0;
+}
+
+/* Runs it once. 0 or -errno; -ECHILD when it failed. */
+static int side_run(const struct side *side, double *ret_running_ms, double *ret_ms)
+{
+	posix_spawn_file_actions_t actions;
+	double start, running;
+	int status = 0, r, fds[2];
 	pid_t pid;
 
-	r = posix_spawnp(&pid, side->argv[0], actions, NULL, side->argv, environ);
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	(void)posix_spawn_file_actions_adddup2(&actions, fds[1], 1);
+	start = now_ms();
+	r = posix_spawnp(&pid, side->argv[0], &actions, NULL, side->argv, environ);
+	(void)close(fds[1]);
+	running = r == 0 ? read_running(fds[0]) : 0;
+	if (r == 0 && waitpid(pid, &status, 0) < 0)
+		r = errno;
+	*ret_ms = now_ms() - start;
+	*ret_running_ms = running > 0 ? running - start : 0;
+	(void)close(fds[0]);
+	(void)posix_spawn_file_actions_destroy(&actions);
 	if (r != 0)
 		return -r;
-	if (waitpid(pid, &status, 0) < 0)
-		return -errno;
-	*ret_ms = now_ms() - start;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECHILD;
 }
 
@@ -85,43 +113,47 @@ static int compare(const void *a, const void *b)
 
 static int measure(struct side *sides, size_t n, int rounds, int warmup)
 {
-	posix_spawn_file_actions_t actions;
-	int r = -posix_spawn_file_actions_init(&actions);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	(void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	for (int i = -warmup; i < rounds && r == 0; i++)
 		for (size_t s = 0; s < n && r == 0; s++) {
-			double ms = 0;
+			double running = 0, ms = 0;
 
-			r = side_run(&sides[s], &actions, &ms);
-			if (r < 0)
+			r = side_run(&sides[s], &running, &ms);
+			if (r < 0) {
 				fprintf(stderr, "pair: %s fails: %s\n", sides[s].name,
 					strerror(-r));
-			else if (i >= 0)
+			} else if (i >= 0) {
+				sides[s].running_ms[i] = running;
 				sides[s].ms[i] = ms;
+			}
 		}
-	(void)posix_spawn_file_actions_destroy(&actions);
 	return r;
+}
+
+static double quantile(double *values, int n, int percent)
+{
+	qsort(values, (size_t)n, sizeof(*values), compare);
+	return values[n * percent / 100];
 }
 
 static void report(struct side *sides, size_t n, int rounds)
 {
-	double base = 0;
+	double base_running = quantile(sides[0].running_ms, rounds, 50);
+	double base = quantile(sides[0].ms, rounds, 50);
 
-	printf("| command | p50 ms | p99 ms | %s takes of it |\n|---|---|---|---|\n",
+	printf("| command | running p50 ms | p99 | %s takes of it | ended p50 ms | p99 | takes of "
+	       "it |\n"
+	       "|---|---|---|---|---|---|---|\n",
 		sides[0].name);
 	for (size_t s = 0; s < n; s++) {
-		double p50, p99;
+		double running = quantile(sides[s].running_ms, rounds, 50);
+		double ended = quantile(sides[s].ms, rounds, 50);
 
-		qsort(sides[s].ms, (size_t)rounds, sizeof(double), compare);
-		p50 = sides[s].ms[rounds / 2];
-		p99 = sides[s].ms[(rounds * 99) / 100];
-		if (s == 0)
-			base = p50;
-		printf("| %s | %.2f | %.2f | %.2f |\n", sides[s].name, p50, p99, base / p50);
+		printf("| %s | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f |\n", sides[s].name, running,
+			quantile(sides[s].running_ms, rounds, 99),
+			running > 0 ? base_running / running : 0, ended,
+			quantile(sides[s].ms, rounds, 99), base / ended);
 	}
 }
 
@@ -152,14 +184,17 @@ int main(int argc, char **argv)
 	for (; optind < argc; optind++, n++) {
 		if (side_parse(&sides[n], argv[optind]) < 0)
 			return usage();
+		sides[n].running_ms = calloc((size_t)rounds, sizeof(double));
 		sides[n].ms = calloc((size_t)rounds, sizeof(double));
-		if (!sides[n].ms)
+		if (!sides[n].running_ms || !sides[n].ms)
 			return 1;
 	}
 	r = measure(sides, n, (int)rounds, (int)warmup);
 	if (r == 0)
 		report(sides, n, (int)rounds);
-	for (size_t s = 0; s < n; s++)
+	for (size_t s = 0; s < n; s++) {
+		free(sides[s].running_ms);
 		free(sides[s].ms);
+	}
 	return r < 0;
 }
