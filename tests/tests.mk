@@ -55,7 +55,7 @@ demo:
 
 bench:
 	$(Q)tools/install-deps build test bench
-	$(Q)$(MAKE) all $(B)/bench/pair
+	$(Q)$(MAKE) all $(B)/bench/pair $(B)/bench/running $(B)/tests/knock
 	$(Q)B='$(B)' bench/run
 
 # the tests' own client
@@ -64,6 +64,12 @@ $(B)/tests/knock: $(B)/obj/tests/e2e/knock.o $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link)
 $(B)/obj/tests/e2e/knock.o: $(FLAGS_STAMP)
+
+# the payload: as cheap to start as a program can be
+$(B)/bench/running: bench/running.c
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
 
 $(B)/bench/%: bench/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
