@@ -36,6 +36,32 @@ const struct verb ctl_verbs[] = {
 		.help = "stop containers at once, or send their PID 1 a signal",
 	},
 	{
+		.name = "enable",
+		.args = "[--now] NAME…",
+		.help = "start containers whenever the host starts",
+	},
+	{
+		.name = "disable",
+		.args = "[--now] NAME…",
+		.help = "don't start them with the host any more",
+	},
+	{
+		.name = "list",
+		.args = "[--json]",
+		.help = "list the containers, running or not",
+	},
+	{
+		.name = "status",
+		.args = "[--json] NAME",
+		.help = "show what is known of a container",
+		.more = "The exit status is 0 when it is running, 1 when it is not.",
+	},
+	{
+		.name = "show-ip",
+		.args = "[--ipv6] NAME",
+		.help = "print a container's address",
+	},
+	{
 		.name = "logs",
 		.args = "[OPTION…] NAME",
 		.help = "show a container's console and what systemd says of it",

@@ -21,6 +21,11 @@ static const struct {
 	{ "restart", NULL, cmd_restart },
 	{ "reboot", NULL, cmd_reboot },
 	{ "kill", kill_options, cmd_kill },
+	{ "enable", enable_options, cmd_enable },
+	{ "disable", disable_options, cmd_disable },
+	{ "list", list_options, cmd_list },
+	{ "status", status_options, cmd_status },
+	{ "show-ip", show_ip_options, cmd_show_ip },
 	{ "logs", logs_options, cmd_logs },
 	{},
 };
