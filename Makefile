@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# make, make check, make demo, make bench, make lint, make format, make install, make dist
+# make, make check, make demo, make bench, make fuzz, make lint, make format, make install, make dist
 # V=1 shows the commands; WERROR=1 and SAN=address,undefined are for developers.
 
 VERSION := 0.1.0
@@ -120,6 +120,7 @@ include host-tools/seccomp/seccomp.mk
 include host-tools/init/init.mk
 include host-tools/unpack/unpack.mk
 include tests/tests.mk
+include fuzz/fuzz.mk
 
 # --- build dependencies ----------------------------------------------------------------------
 
