@@ -25,12 +25,15 @@ int pool_take(struct address_pool *pool, struct in_addr address, unsigned prefix
 	uint32_t host_bits = prefix >= 32 ? 0 : UINT32_MAX >> prefix;
 	uint32_t ip = ntohl(address.s_addr);
 	struct address_range *bigger =
-		reallocarray(pool->taken, pool->n + 1, sizeof(struct address_range));
+		reallocarray(pool->taken, pool->n + 2, sizeof(struct address_range));
 
 	if (!bigger)
 		return -ENOMEM;
 	pool->taken = bigger;
-	bigger[pool->n++] = (struct address_range){ ip & ~host_bits, ip | host_bits };
+	/* the address itself as well, for pool_is_assigned() */
+	bigger[pool->n++] = (struct address_range){ ip, ip };
+	if (host_bits)
+		bigger[pool->n++] = (struct address_range){ ip & ~host_bits, ip | host_bits };
 	return 0;
 }
 
@@ -45,6 +48,16 @@ static bool is_free(const struct address_pool *pool, uint32_t first, uint32_t la
 bool pool_is_taken(const struct address_pool *pool, struct in_addr address)
 {
 	return !is_free(pool, ntohl(address.s_addr), ntohl(address.s_addr));
+}
+
+bool pool_is_assigned(const struct address_pool *pool, struct in_addr address)
+{
+	uint32_t ip = ntohl(address.s_addr);
+
+	for (size_t i = 0; i < pool->n; i++)
+		if (pool->taken[i].first == ip && pool->taken[i].last == ip)
+			return true;
+	return false;
 }
 
 int pool_pick(const struct address_pool *pool, const char *name, struct in_addr *ret_host,

@@ -40,7 +40,9 @@ int pool_take_configurations(struct address_pool *pool, const char *directory);
  */
 int pool_take_host(struct address_pool *pool, const char *routes);
 
+/* Whether it is taken, be it only as one of a network; whether it is somebody's very address. */
 bool pool_is_taken(const struct address_pool *pool, struct in_addr address);
+bool pool_is_assigned(const struct address_pool *pool, struct in_addr address);
 
 /* A pair that is free for the container name. 0, or -EADDRNOTAVAIL when all are taken. */
 int pool_pick(const struct address_pool *pool, const char *name, struct in_addr *ret_host,

@@ -22,3 +22,7 @@ extern const struct verb_option status_options[];
 int cmd_status(const struct verb *verb, int argc, char **argv);
 extern const struct verb_option show_ip_options[];
 int cmd_show_ip(const struct verb *verb, int argc, char **argv);
+extern const struct verb_option create_options[];
+int cmd_create(const struct verb *verb, int argc, char **argv);
+extern const struct verb_option destroy_options[];
+int cmd_destroy(const struct verb *verb, int argc, char **argv);

@@ -36,6 +36,14 @@ static bool taken(const char *text)
 	return pool_is_taken(&pool, address);
 }
 
+static bool assigned(const char *text)
+{
+	struct in_addr address;
+
+	assert_int_equal(inet_pton(AF_INET, text, &address), 1);
+	return pool_is_assigned(&pool, address);
+}
+
 static void take(const char *text, unsigned prefix)
 {
 	struct in_addr address;
@@ -115,6 +123,8 @@ static void reads_configurations(void **state)
 	assert_true(taken("10.231.1.1"));
 	assert_true(taken("10.231.1.2"));
 	assert_true(taken("10.231.1.200"));
+	assert_true(assigned("10.231.1.2"));
+	assert_false(assigned("10.231.1.200"));
 	assert_true(taken("10.231.2.1"));
 	assert_false(taken("10.231.2.2"));
 	assert_false(taken("10.231.3.1"));
