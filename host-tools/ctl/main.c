@@ -2,11 +2,12 @@
 
 /*
  * narthex-ctl: those verbs of narthex that need D-Bus, the journal or other libraries. narthex
- * executes it with the verb in argv[0]; nobody else does.
+ * executes it with the verb in argv[0]; so does narthex-launch with a helper of its own.
  */
 
 #include "ctl.h"
 #include "log.h"
+#include "register-machine.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -35,6 +36,8 @@ int main(int argc, char **argv)
 	const struct verb *known = argc > 0 ? verb_find(ctl_verbs, argv[0]) : NULL;
 
 	log_init("narthex");
+	if (argc > 0 && strcmp(argv[0], "register-machine") == 0) /* for narthex-launch */
+		return register_machine(argc, argv);
 	for (size_t i = 0; known && parts[i].name; i++)
 		if (strcmp(parts[i].name, known->name) == 0) {
 			struct verb verb = *known;

@@ -17,6 +17,7 @@
 #include "escape.h"
 #include "fd.h"
 #include "log.h"
+#include "machined.h"
 #include "mnt.h"
 #include "network.h"
 #include "notify.h"
@@ -65,6 +66,7 @@ struct supervisor {
 	pid_t leader;
 	struct console console;
 	struct control control;
+	struct machined machined;
 	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
 		*deadline;
 	struct event *signals[5];
@@ -106,12 +108,14 @@ static void announce_ready(struct supervisor *s)
 
 	if (s->phase == STARTING)
 		s->phase = RUNNING;
-	if (s->announced)
-		return;
+	if (!s->announced) {
+		(void)snprintf(message, sizeof(message), "READY=1\nSTATUS=Running, leader PID %d",
+			s->leader);
+		(void)notify_systemd(message);
+	}
 	s->announced = true;
-	(void)snprintf(
-		message, sizeof(message), "READY=1\nSTATUS=Running, leader PID %d", s->leader);
-	(void)notify_systemd(message);
+	/* from here on nobody waits for us */
+	machined_register(&s->machined, s->base, s->launch, s->leader);
 }
 
 static void on_notify(int fd, short what, void *arg)
@@ -613,10 +617,12 @@ int supervise(struct launch *launch)
 		.devpts_fd = -EBADF,
 		.console_master = -EBADF,
 		.control = CONTROL_NULL,
+		.machined = MACHINED_NULL,
 	};
 	int status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
 
 	control_stop(&s.control);
+	machined_stop(&s.machined);
 	free_event(&s.notify_event);
 	free_event(&s.deadline);
 	for (size_t i = 0; i < ARRAY_SIZE(s.signals); i++)
