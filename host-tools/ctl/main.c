@@ -28,6 +28,8 @@ static const struct {
 	{ "status", status_options, cmd_status },
 	{ "show-ip", show_ip_options, cmd_show_ip },
 	{ "logs", logs_options, cmd_logs },
+	{ "create", create_options, cmd_create },
+	{ "destroy", destroy_options, cmd_destroy },
 	{},
 };
 
