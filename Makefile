@@ -97,6 +97,8 @@ $(B)/narthex-launch: $(call obj,host-tools/launch/main.c) $(B)/liblaunch.a $(B)/
 	$(call say,LINK,$@)
 	$(link) $(LAUNCH_LIBS)
 
+# static: the dynamic loader would be a fifth of what a start of narthex takes
+$(B)/narthex: ALL_LDFLAGS := $(if $(SAN),$(ALL_LDFLAGS),$(patsubst -pie,-static-pie,$(ALL_LDFLAGS)))
 $(B)/narthex: $(call obj,$(NARTHEX_SRC)) $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link)
