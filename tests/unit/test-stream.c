@@ -621,7 +621,6 @@ static void lines_of_any_length(void **state)
 static void reopening_leaves_the_original_alone(void **state)
 {
 	static const enum end kinds[] = { END_PIPE, END_PTY };
-	_cleanup_close_ int socket = -EBADF;
 	int pair[2], r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
