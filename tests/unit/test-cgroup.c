@@ -200,9 +200,11 @@ static _Noreturn void run_from_killers(void)
 /* A fork bomb is no match. */
 static void killing_is_faster_than_forking(void **state)
 {
+	char path[4096];
 	pid_t pid;
 
 	make();
+	(void)snprintf(path, sizeof(path), "%s", cgroup.path);
 	pid = spawn_in(cgroup.fd);
 	(void)kill(pid, SIGKILL);
 	assert_int_equal(wait_child(pid), 128 + SIGKILL);
@@ -219,6 +221,7 @@ static void killing_is_faster_than_forking(void **state)
 			run_from_killers();
 	}
 	cgroup_destroy(&cgroup);
+	assert_false(exists(path));
 	for (int i = 0; i < 8; i++)
 		assert_true(waitpid(-1, NULL, 0) > 0);
 }
