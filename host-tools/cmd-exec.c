@@ -4,7 +4,7 @@
 
 #include "cleanup.h"
 #include "exec-message.h"
-#include "exec-session.h"
+#include "exec-client.h"
 #include "log.h"
 #include "verbs.h"
 
@@ -142,5 +142,5 @@ int cmd_exec(const struct verb *verb, int argc, char **argv)
 	q->argv = argv + first;
 	q->env = (char *const *)taken.env;
 	status = check(verb, q);
-	return status != 0 ? status : exec_session(q);
+	return status != 0 ? status : exec_client(q);
 }

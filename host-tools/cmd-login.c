@@ -5,7 +5,7 @@
 
 #include "cleanup.h"
 #include "door-client.h"
-#include "exec-session.h"
+#include "exec-client.h"
 #include "lane.h"
 #include "log.h"
 #include "terminal-raw.h"

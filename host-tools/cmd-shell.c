@@ -3,7 +3,7 @@
 /* narthex shell: a user's login shell in a running container. */
 
 #include "exec-message.h"
-#include "exec-session.h"
+#include "exec-client.h"
 #include "verbs.h"
 
 #include <string.h>
@@ -43,5 +43,5 @@ int cmd_shell(const struct verb *verb, int argc, char **argv)
 	/* a script on stdin gets a shell without a terminal, as with ssh */
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		q.flags |= EXEC_TTY;
-	return exec_session(&q);
+	return exec_client(&q);
 }

@@ -13,7 +13,7 @@
  * ever.
  */
 
-#include "exec-session.h"
+#include "exec-client.h"
 
 #include "cleanup.h"
 #include "escape.h"
@@ -450,7 +450,7 @@ static void drain(struct session *s)
 	check_lanes(s);
 }
 
-int exec_session(const struct exec_request *request)
+int exec_client(const struct exec_request *request)
 {
 	struct session *s = &the_session;
 

@@ -5,7 +5,7 @@
  * sorts of bad ones.
  */
 
-#include "host-tools/exec-session.h"
+#include "host-tools/exec-client.h"
 
 #include "exec-message.h"
 #include "host-tools/trust.h"

@@ -22,7 +22,7 @@ struct exec_request {
  * puts the terminal back. Logs. Returns the status to exit with: the command's, 128+N, or one of
  * our own.
  */
-int exec_session(const struct exec_request *request);
+int exec_client(const struct exec_request *request);
 
 /* Puts /dev/null where stdin, stdout or stderr are closed, so that no other descriptor gets there.
  */
