@@ -69,9 +69,12 @@ static bool is_null(const struct stat *st)
 	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
 }
 
-static bool can_splice(const struct stat *st)
+static bool can_splice(const struct stat *from, const struct stat *to)
 {
-	return S_ISFIFO(st->st_mode) || S_ISREG(st->st_mode) || is_null(st);
+	bool from_pipe = S_ISFIFO(from->st_mode), to_pipe = S_ISFIFO(to->st_mode);
+
+	return (from_pipe && (to_pipe || S_ISREG(to->st_mode) || is_null(to))) ||
+	       (to_pipe && S_ISREG(from->st_mode));
 }
 
 void lane_start(struct lane *lane, int from, int to, enum lane_end end)
