@@ -16,6 +16,7 @@
 /* root's PATH as Debian's login gives it; NixOS has its programs elsewhere */
 #define ROOT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define NIXOS_PATH "/run/wrappers/bin:/run/current-system/sw/bin"
+#define USER_PATH "/usr/local/bin:/usr/bin:/bin"
 #define ENVIRONMENT_MAX 8
 
 static bool is_program(const char *path)
@@ -117,16 +118,20 @@ static bool add(char **environment, size_t *n, const char *key, const char *valu
 	return true;
 }
 
+const char *account_path(bool root)
+{
+	if (access("/run/current-system/sw/bin", F_OK) == 0)
+		return root ? NIXOS_PATH ":" ROOT_PATH : NIXOS_PATH ":" USER_PATH;
+	return root ? ROOT_PATH : USER_PATH;
+}
+
 char **account_environment(const struct account *account, const char *term)
 {
 	char **environment = calloc(ENVIRONMENT_MAX + 1, sizeof(*environment));
 	_cleanup_free_ char *lang = NULL;
-	const char *path = ROOT_PATH;
 	size_t n = 0;
 	bool ok = environment != NULL;
 
-	if (access("/run/current-system/sw/bin", F_OK) == 0)
-		path = NIXOS_PATH ":" ROOT_PATH;
 	lang = account_read_lang("/etc/default/locale");
 	if (!lang)
 		lang = account_read_lang("/etc/locale.conf");
@@ -135,7 +140,7 @@ char **account_environment(const struct account *account, const char *term)
 		     add(environment, &n, "USER", account->name) &&
 		     add(environment, &n, "LOGNAME", account->name) &&
 		     add(environment, &n, "SHELL", account->shell);
-	ok = ok && add(environment, &n, "PATH", path) &&
+	ok = ok && add(environment, &n, "PATH", account_path(true)) &&
 	     (!term || add(environment, &n, "TERM", term)) &&
 	     (!lang || add(environment, &n, "LANG", lang));
 	if (!ok) {

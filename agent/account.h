@@ -28,5 +28,8 @@ void account_done(struct account *account);
 char **account_environment(const struct account *account, const char *term);
 void account_free_environment(char **environment);
 
+/* PATH of root's, or of another user's sessions in this guest. Static text. */
+const char *account_path(bool root);
+
 /* LANG= as set in a file like /etc/default/locale, or NULL. The caller frees it. */
 char *account_read_lang(const char *file);

@@ -33,7 +33,6 @@ static const struct door doors[] = {
 		.name = "exec",
 		.socket_type = SOCK_SEQPACKET,
 		.mode = 0600,
-		.reserved = true,
 	},
 };
 

@@ -20,7 +20,6 @@ struct door {
 	int socket_type;  /* SOCK_STREAM or SOCK_SEQPACKET */
 	mode_t mode;	  /* of a socket that the agent binds itself */
 	bool pty;	  /* the program runs on a fresh pty, relayed */
-	bool reserved;	  /* named, but not served yet: refused with a message that says so */
 };
 
 /* By name, NULL when there is no such door. */

@@ -44,7 +44,7 @@ struct agent {
 static void help(void)
 {
 	printf("Usage: narthex-agent [OPTION]...\n"
-	       "Serves the doors of a guest: login, root-login, root-shell.\n\n"
+	       "Serves the doors of a guest: login, root-login, root-shell, exec.\n\n"
 	       "  --listen=DOOR=PATH          bind a door's socket at PATH (repeatable)\n"
 	       "  --idle-timeout=SECONDS      leave after so long without a session (default %d;\n"
 	       "                              with --listen 0: never)\n"
@@ -89,7 +89,8 @@ static int parse_listen(const char *text)
 	arg_listen[arg_n_listen].door = door_find(name);
 	arg_listen[arg_n_listen].path = path + 1;
 	if (!arg_listen[arg_n_listen++].door) {
-		log_error("--listen: unknown door '%s': use login, root-login or root-shell", name);
+		log_error("--listen: unknown door '%s': use login, root-login, root-shell or exec",
+			name);
 		return -EINVAL;
 	}
 	return 0;
@@ -249,6 +250,7 @@ static int run(void)
 			.hangups = HANGUPS_NULL,
 			.cgroups = SESSION_CGROUPS_NULL,
 			.journal = JOURNAL_NULL,
+			.exec = EXEC_SESSIONS_NULL,
 		},
 	};
 	int r = agent_init(&agent);

@@ -73,14 +73,25 @@ void session_cgroups_close(struct session_cgroups *cgroups)
 	close_fdp(&cgroups->fd);
 }
 
+static int open_cgroup(const struct session_cgroups *cgroups, const char *name)
+{
+	int fd = openat(cgroups->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int session_cgroup_create(const struct session_cgroups *cgroups, const char *name)
 {
-	int fd;
-
 	if (mkdirat(cgroups->fd, name, 0755) < 0)
 		return -errno;
-	fd = openat(cgroups->fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return open_cgroup(cgroups, name);
+}
+
+int session_cgroup_share(const struct session_cgroups *cgroups, const char *name)
+{
+	if (mkdirat(cgroups->fd, name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	return open_cgroup(cgroups, name);
 }
 
 bool session_cgroup_remove(const struct session_cgroups *cgroups, const char *name)
@@ -115,8 +126,11 @@ bool session_cgroups_sweep(const struct session_cgroups *cgroups)
  */
 static void hang_up_member(pid_t pid, pid_t sid)
 {
-	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	_cleanup_close_ int fd = -EBADF;
 
+	if (getsid(pid) != sid)
+		return; /* most of them, where many sessions share a cgroup */
+	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0 || getsid(pid) != sid)
 		return;
 	(void)syscall(SYS_pidfd_send_signal, fd, SIGHUP, NULL, 0);
@@ -131,7 +145,7 @@ static void hang_up_everywhere(pid_t sid)
 	for (struct dirent *entry; dir && (entry = readdir(dir));) {
 		long pid = strtol(entry->d_name, NULL, 10);
 
-		if (pid > 0 && getsid((pid_t)pid) == sid)
+		if (pid > 0)
 			hang_up_member((pid_t)pid, sid);
 	}
 }

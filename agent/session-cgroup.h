@@ -23,6 +23,9 @@ void session_cgroups_close(struct session_cgroups *cgroups);
 /* Makes a cgroup. Returns an O_CLOEXEC descriptor for CLONE_INTO_CGROUP, or -errno. */
 int session_cgroup_create(const struct session_cgroups *cgroups, const char *name);
 
+/* The same for one of many sessions, which may be there already. */
+int session_cgroup_share(const struct session_cgroups *cgroups, const char *name);
+
 /* Removes a cgroup. True when it's gone; false: processes are left in it. */
 bool session_cgroup_remove(const struct session_cgroups *cgroups, const char *name);
 

@@ -74,7 +74,7 @@ struct session {
 	struct event exit_event, hangup_timer;
 };
 
-static uint64_t now_usec(void)
+uint64_t session_clock_usec(void)
 {
 	struct timespec t;
 
@@ -82,11 +82,18 @@ static uint64_t now_usec(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-/*
- * Ends a connection so that the client reads all that was sent and then end of file. Unread input
- * must go first: closing with it would turn the client's end of file into ECONNRESET. fd: consumed.
- */
-static void socket_finish(int fd)
+uint64_t session_new_id(void)
+{
+	uint64_t id;
+
+	/* unique is enough, and early in the boot there is nothing better: never wait for entropy
+	 */
+	if (getrandom(&id, sizeof(id), GRND_INSECURE) < 0)
+		id = session_clock_usec();
+	return id;
+}
+
+void session_socket_finish(int fd)
 {
 	char scratch[4096];
 
@@ -112,7 +119,7 @@ __attribute__((format(printf, 2, 3))) static void refuse(int fd, const char *for
 	line[n++] = '\r';
 	line[n++] = '\n';
 	(void)send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	socket_finish(fd);
+	session_socket_finish(fd);
 }
 
 static void cgroup_name(const struct session *session, char name[SESSION_CGROUP_NAME_SIZE])
@@ -176,7 +183,7 @@ static struct journal_session for_journal(const struct session *session)
 		.leader = session->record.leader,
 		.program = session->record.program,
 		.status = session->status,
-		.duration_usec = now_usec() - session->record.started,
+		.duration_usec = session_clock_usec() - session->record.started,
 	};
 }
 
@@ -205,7 +212,7 @@ static void session_finish(void *arg)
 		(void)utmp_logout(NULL, session->terminal);
 	close_terminal(session);
 	hangup_stop(&all->hangups, &session->watch);
-	socket_finish(TAKE_FD(session->socket));
+	session_socket_finish(TAKE_FD(session->socket));
 	remove_cgroup(session);
 	journal_session_closed(&all->journal, &entry);
 	limits_release(&all->limits, session->record.peer_uid);
@@ -265,7 +272,7 @@ static void on_hangup_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (has_input(session) && now_usec() < session->gone + INPUT_GRACE_USEC) {
+	if (has_input(session) && session_clock_usec() < session->gone + INPUT_GRACE_USEC) {
 		set_hangup_timer(session, INPUT_POLL_USEC);
 		return;
 	}
@@ -276,7 +283,7 @@ static void on_hangup_timer(evutil_socket_t fd, short what, void *arg)
 static void on_client_gone(void *arg)
 {
 	struct session *session = arg;
-	uint64_t now = now_usec(), earliest = session->record.started + HANGUP_GRACE_USEC;
+	uint64_t now = session_clock_usec(), earliest = session->record.started + HANGUP_GRACE_USEC;
 
 	if (session->exited)
 		return; /* what is left to deliver finds nobody and ends */
@@ -324,8 +331,13 @@ static int spawn_command(
 		.cgroup_fd = cgroup_fd,
 	};
 
-	return spawn(&session->all->spawner, &request, &session->record.leader, &session->pidfd,
-		ret_step);
+	enum spawn_step step;
+	int r = spawn(
+		&session->all->spawner, &request, &session->record.leader, &session->pidfd, &step);
+
+	if (r < 0)
+		*ret_step = spawn_step_text(step);
+	return r;
 }
 
 static int open_terminal(struct session *session)
@@ -402,7 +414,7 @@ static struct session *session_new(struct sessions *all, const struct door *door
 		return NULL;
 	*session = (struct session){
 		.all = all,
-		.record = { .door = door->kind, .started = now_usec() },
+		.record = { .door = door->kind, .started = session_clock_usec() },
 		.socket = fd,
 		.master = -EBADF,
 		.slave = -EBADF,
@@ -410,10 +422,7 @@ static struct session *session_new(struct sessions *all, const struct door *door
 		.relay = RELAY_NULL,
 		.watch = HANGUP_WATCH_NULL,
 	};
-	/* unique is enough, and early in the boot there is nothing better: never wait for entropy
-	 */
-	if (getrandom(&session->record.id, sizeof(session->record.id), GRND_INSECURE) < 0)
-		session->record.id = session->record.started;
+	session->record.id = session_new_id();
 	read_peer(session);
 	return session;
 }
@@ -445,8 +454,8 @@ void session_start(struct sessions *sessions, const struct door *door, int fd)
 	const char *step;
 	int r;
 
-	if (door->reserved) {
-		refuse(fd, "narthex: the %s door is not served by this version", door->name);
+	if (door->kind == DOOR_EXEC) {
+		exec_session_start(sessions, door, fd);
 		return;
 	}
 	session = session_new(sessions, door, fd);
@@ -501,6 +510,7 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 		.journal = JOURNAL_NULL,
 		.limits = { .max = max, .max_per_uid = max_per_uid },
 		.term = term,
+		.exec = EXEC_SESSIONS_NULL,
 	};
 	if (event_assign(&sessions->sweep, base, -1, 0, on_sweep, sessions) < 0)
 		return -ENOMEM;
@@ -519,6 +529,7 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 			"cannot open the cgroup of sessions, they go without: %s", strerror(-r));
 	if (sessions->cgroups.fd >= 0)
 		(void)session_cgroups_sweep(&sessions->cgroups);
+	exec_sessions_init(sessions);
 	return 0;
 }
 
@@ -534,6 +545,7 @@ void sessions_done(struct sessions *sessions)
 			(void)shutdown(session->socket, SHUT_RDWR);
 		session_free(session);
 	}
+	exec_sessions_done(sessions);
 	if (sessions->base)
 		(void)event_del(&sessions->sweep);
 	if (sessions->cgroups.fd >= 0)

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -31,22 +32,46 @@
  * come back through a shared page.
  *
  * Where we know no assembly the child gets a copy of the memory instead; all else stays the same.
+ *
+ * While a vfork child is on its way the agent stands still, and whoever can stop the child stops
+ * the agent: a user whose uid it has already (SIGSTOP can't be blocked), a directory or a program
+ * on a file system whose server doesn't answer. spawn_apart() is for these: its child has a copy of
+ * memory and descriptors and reports through a pipe that its exec closes.
  */
 
 #define STACK_SIZE (64 * 1024)
 
 #define UNINSTRUMENTED __attribute__((no_sanitize("address", "undefined")))
 
+enum { STAGE_STDIO = 3, STAGE_REPORT = STAGE_STDIO };
+
 struct spawn_report {
 	int error;
-	const char *step;
+	enum spawn_step step; /* 0: none */
 };
 
 struct child {
 	const struct spawn_request *request;
 	const struct spawner *spawner;
 	unsigned int keep; /* descriptors from here on are not the session's */
+	bool apart;
 };
+
+const char *spawn_step_text(enum spawn_step step)
+{
+	static const char *const texts[] = {
+		[SPAWN_PROCESS] = "cannot create a process",
+		[SPAWN_DESCRIPTORS] = "cannot place its descriptors",
+		[SPAWN_SESSION] = "cannot start a session",
+		[SPAWN_TERMINAL] = "cannot take its terminal",
+		[SPAWN_LIMIT] = "cannot set its limit of descriptors",
+		[SPAWN_IDENTITY] = "cannot become its user",
+		[SPAWN_DIRECTORY] = "cannot enter its directory",
+		[SPAWN_PROGRAM] = "cannot execute it",
+	};
+
+	return texts[step];
+}
 
 int spawner_init(struct spawner *spawner)
 {
@@ -93,10 +118,15 @@ void spawner_done(struct spawner *spawner)
 	*spawner = SPAWNER_NULL;
 }
 
-UNINSTRUMENTED _Noreturn static void child_fail(const struct child *child, const char *step)
+UNINSTRUMENTED _Noreturn static void child_fail(const struct child *child, enum spawn_step step)
 {
-	child->spawner->report->step = step;
-	child->spawner->report->error = errno;
+	const struct spawn_report report = { .error = errno, .step = step };
+
+	if (child->apart)
+		(void)syscall(
+			SYS_write, child->spawner->stage[STAGE_REPORT], &report, sizeof(report));
+	else
+		*child->spawner->report = report;
 	for (;;)
 		(void)syscall(SYS_exit_group, 127);
 }
@@ -111,32 +141,71 @@ UNINSTRUMENTED static void child_reset_signals(void)
 		(void)syscall(SYS_rt_sigaction, sig, default_action, NULL, _NSIG / 8);
 }
 
+UNINSTRUMENTED static void child_take_descriptors(const struct child *child)
+{
+	const int *stage = child->spawner->stage;
+
+	if (syscall(SYS_close_range, child->keep, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+		child_fail(child, SPAWN_DESCRIPTORS);
+	for (int i = 0; i < STAGE_STDIO; i++)
+		if (syscall(SYS_dup3, stage[i], i, 0) < 0)
+			child_fail(child, SPAWN_DESCRIPTORS);
+	/* the report's is needed until the exec; among the low ones there may be some without it */
+	if (syscall(SYS_close_range, 3U, ~0U, child->apart ? CLOSE_RANGE_CLOEXEC : 0U) < 0)
+		child_fail(child, SPAWN_DESCRIPTORS);
+}
+
+/* glibc's functions would do this in every thread; these are for the child alone. */
+UNINSTRUMENTED static bool child_become(const struct spawn_identity *identity)
+{
+	return syscall(SYS_setgroups, identity->n_groups, identity->groups) == 0 &&
+	       syscall(SYS_setresgid, identity->gid, identity->gid, identity->gid) == 0 &&
+	       syscall(SYS_setresuid, identity->uid, identity->uid, identity->uid) == 0;
+}
+
+/* What of several failures is told: that a program is there but can't be executed, if so. */
+UNINSTRUMENTED static void child_execute(const struct spawn_request *request)
+{
+	int error = ENOENT;
+
+	if (!request->paths) {
+		(void)syscall(SYS_execve, request->path, request->argv, request->envp);
+		return;
+	}
+	for (size_t i = 0; request->paths[i]; i++) {
+		(void)syscall(SYS_execve, request->paths[i], request->argv, request->envp);
+		if (errno == EACCES)
+			error = EACCES;
+		else if (errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG &&
+			 errno != ELOOP)
+			return;
+	}
+	errno = error;
+}
+
 UNINSTRUMENTED static int child_main(void *arg)
 {
 	const struct child *child = arg;
 	const struct spawn_request *request = child->request;
 	const uint64_t no_signals = 0;
 
-	if (syscall(SYS_close_range, child->keep, ~0U, CLOSE_RANGE_UNSHARE) < 0)
-		child_fail(child, "cannot leave the agent's descriptors");
-	for (int i = 0; i < 3; i++)
-		if (syscall(SYS_dup3, child->spawner->stage[i], i, 0) < 0)
-			child_fail(child, "cannot place its input and output");
-	if (syscall(SYS_close_range, 3U, ~0U, 0) < 0)
-		child_fail(child, "cannot close the agent's descriptors");
+	child_take_descriptors(child);
 	child_reset_signals();
 	if (syscall(SYS_setsid) < 0)
-		child_fail(child, "cannot start a session");
+		child_fail(child, SPAWN_SESSION);
 	if (request->tty && syscall(SYS_ioctl, 0, TIOCSCTTY, 0) < 0)
-		child_fail(child, "cannot take its terminal");
+		child_fail(child, SPAWN_TERMINAL);
 	if (syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, &child->spawner->nofile, NULL) < 0)
-		child_fail(child, "cannot set its limit of descriptors");
+		child_fail(child, SPAWN_LIMIT);
 	(void)syscall(SYS_umask, 022);
-	if (syscall(SYS_chdir, request->cwd) < 0 && syscall(SYS_chdir, "/") < 0)
-		child_fail(child, "cannot enter its directory");
+	if (request->identity && !child_become(request->identity))
+		child_fail(child, SPAWN_IDENTITY);
+	if (syscall(SYS_chdir, request->cwd) < 0 &&
+		(request->cwd_only || syscall(SYS_chdir, "/") < 0))
+		child_fail(child, SPAWN_DIRECTORY);
 	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &no_signals, NULL, sizeof(no_signals));
-	(void)syscall(SYS_execve, request->path, request->argv, request->envp);
-	child_fail(child, "cannot execute it");
+	child_execute(request);
+	child_fail(child, SPAWN_PROGRAM);
 }
 
 /*
@@ -197,13 +266,15 @@ static long clone_in_cgroup(
 	const struct spawner *spawner, const struct child *child, int cgroup_fd, int *ret_pidfd)
 {
 	struct clone_args args = {
-		.flags = CLONE_VFORK | CLONE_FILES | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
 		.pidfd = (uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 	};
 
+	if (!child->apart)
+		args.flags |= CLONE_VFORK | CLONE_FILES;
 	if (CLONE_SHARES_MEMORY) {
-		args.flags |= CLONE_VM;
+		args.flags |= child->apart ? 0 : CLONE_VM;
 		args.stack = (uintptr_t)spawner->stack;
 		args.stack_size = STACK_SIZE;
 	}
@@ -214,12 +285,14 @@ static long clone_in_cgroup(
 	return clone_child(&args, child);
 }
 
-/* Puts the session's stdio (or, with NULL, /dev/null) on the kept descriptors. */
-static int set_stage(struct spawner *spawner, const int *stdio)
+/* Puts the session's stdio and report (or, with NULL, /dev/null) on the kept descriptors. */
+static int set_stage(struct spawner *spawner, const int *stdio, int report)
 {
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < STAGE_STDIO; i++)
 		if (dup3(stdio ? stdio[i] : spawner->null_fd, spawner->stage[i], O_CLOEXEC) < 0)
 			return -errno;
+	if (report >= 0 && dup3(report, spawner->stage[STAGE_REPORT], O_CLOEXEC) < 0)
+		return -errno;
 	return 0;
 }
 
@@ -233,34 +306,43 @@ static int reap_failed(int pidfd)
 	return 0;
 }
 
+/* The child's pid, or -errno. */
+static long create(struct spawner *spawner, struct child *child, int *ret_pidfd)
+{
+	int cgroup_fd = child->request->cgroup_fd;
+	sigset_t all, before;
+	long pid;
+
+	for (size_t i = 0; i < ARRAY_SIZE(spawner->stage); i++)
+		if ((unsigned int)spawner->stage[i] >= child->keep)
+			child->keep = (unsigned int)spawner->stage[i] + 1;
+	/* none of our handlers may run in the child: it has our memory */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	pid = clone_in_cgroup(spawner, child, cgroup_fd, ret_pidfd);
+	if (pid < 0 && cgroup_fd >= 0 && pid != -EAGAIN && pid != -ENOMEM)
+		/* the cgroup is gone or can't hold processes: better none than no session */
+		pid = clone_in_cgroup(spawner, child, -EBADF, ret_pidfd);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return pid;
+}
+
 int spawn(struct spawner *spawner, const struct spawn_request *request, pid_t *ret_pid,
-	int *ret_pidfd, const char **ret_step)
+	int *ret_pidfd, enum spawn_step *ret_step)
 {
 	_cleanup_close_ int pidfd = -EBADF;
 	struct child child = { .request = request, .spawner = spawner };
-	const char *step = "cannot create a process";
-	sigset_t all, before;
+	enum spawn_step step = SPAWN_PROCESS;
 	long pid = -EAGAIN;
 	int r;
 
-	for (int i = 0; i < 3; i++)
-		if ((unsigned int)spawner->stage[i] >= child.keep)
-			child.keep = (unsigned int)spawner->stage[i] + 1;
 	*spawner->report = (struct spawn_report){};
-	r = set_stage(spawner, request->stdio);
+	r = set_stage(spawner, request->stdio, -EBADF);
 	if (r == 0) {
-		/* none of our handlers may run in the child: it has our memory */
-		(void)sigfillset(&all);
-		(void)sigprocmask(SIG_SETMASK, &all, &before);
-		pid = clone_in_cgroup(spawner, &child, request->cgroup_fd, &pidfd);
-		if (pid < 0 && request->cgroup_fd >= 0 && pid != -EAGAIN && pid != -ENOMEM)
-			/* the cgroup is gone or can't hold processes: better none than no session
-			 */
-			pid = clone_in_cgroup(spawner, &child, -EBADF, &pidfd);
-		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+		pid = create(spawner, &child, &pidfd);
 		r = pid < 0 ? (int)pid : 0;
 	}
-	(void)set_stage(spawner, NULL);
+	(void)set_stage(spawner, NULL, -EBADF);
 	if (r == 0 && spawner->report->step) {
 		step = spawner->report->step;
 		r = -spawner->report->error;
@@ -274,4 +356,47 @@ int spawn(struct spawner *spawner, const struct spawn_request *request, pid_t *r
 	*ret_pid = (pid_t)pid;
 	*ret_pidfd = TAKE_FD(pidfd);
 	return 0;
+}
+
+int spawn_apart(struct spawner *spawner, const struct spawn_request *request, pid_t *ret_pid,
+	int *ret_pidfd, int *ret_report, enum spawn_step *ret_step)
+{
+	_cleanup_close_ int pidfd = -EBADF, read_end = -EBADF, write_end = -EBADF;
+	struct child child = { .request = request, .spawner = spawner, .apart = true };
+	int r, fds[2];
+	long pid;
+
+	if (ret_step)
+		*ret_step = SPAWN_PROCESS;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	read_end = fds[0];
+	write_end = fds[1];
+	r = set_stage(spawner, request->stdio, write_end);
+	pid = r < 0 ? r : create(spawner, &child, &pidfd);
+	(void)set_stage(spawner, NULL, spawner->null_fd);
+	if (pid < 0)
+		return (int)pid;
+	*ret_pid = (pid_t)pid;
+	*ret_pidfd = TAKE_FD(pidfd);
+	*ret_report = TAKE_FD(read_end);
+	return 0;
+}
+
+int spawn_outcome(int report, enum spawn_step *ret_step)
+{
+	struct pollfd readable = { .fd = report, .events = POLLIN };
+	struct spawn_report told;
+	ssize_t n;
+
+	if (poll(&readable, 1, 0) == 0)
+		return -EINPROGRESS;
+	n = read(report, &told, sizeof(told));
+	if (n < 0)
+		return -errno;
+	if (n < (ssize_t)sizeof(told))
+		return 0;
+	if (ret_step)
+		*ret_step = told.step;
+	return -told.error;
 }

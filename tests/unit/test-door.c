@@ -28,7 +28,7 @@ static void test_table(void **state)
 	assert_true(door_get(DOOR_LOGIN)->pty);
 	assert_true(door_get(DOOR_ROOT_LOGIN)->pty);
 	assert_false(door_get(DOOR_ROOT_SHELL)->pty);
-	assert_true(door_get(DOOR_EXEC)->reserved);
+	assert_false(door_get(DOOR_EXEC)->pty);
 }
 
 static int listening(int family, int type)

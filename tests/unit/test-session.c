@@ -222,13 +222,6 @@ static void test_limits(void **state)
 	expect_end("again\n");
 }
 
-static void test_reserved(void **state)
-{
-	f.client = knock("exec");
-	expect_end("narthex: the exec door is not served by this version\r\n");
-	assert_int_equal(f.sessions.limits.count, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,7 +234,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pty_client_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reserved, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

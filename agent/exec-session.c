@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: MIT */
+#include "exec-session.h"
+
+#include "cleanup.h"
+#include "escape.h"
+#include "exec-request.h"
+#include "fd.h"
+#include "log.h"
+#include "session.h"
+
+#include <event2/event_struct.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/*
+ * Theory of operation
+ *
+ * WAITS for START; then the command is spawned and the session RUNS, or, when somebody could hold
+ * the start up (spawn_apart()), is STARTING until the child has reported. The descriptors that came
+ * with START are closed as soon as the child has them, so that the host sees the end of file when
+ * the program's side is closed, and no byte of it comes through here. The session ends when its
+ * leader does: EXITED, and the end of the connection. A client that goes away hangs the session up,
+ * which goes on to that end without a socket.
+ *
+ * All exec sessions share one cgroup: making and removing one costs 50 µs, a twelfth of a
+ * `true`. Whom a session consists of is told by its session id.
+ *
+ * A socket that is closed with unread messages gives its peer ECONNRESET in place of our last
+ * message, so what has come is thrown away first (session_socket_finish()).
+ */
+
+#define START_DEADLINE_SEC 10
+#define CGROUP_NAME "exec"
+#define STAT_MAX 4096
+
+enum state {
+	WAITS,
+	STARTING,
+	RUNS,
+	FAILED, /* the child has told so, and is to be reaped */
+};
+
+struct exec_session {
+	LIST_ENTRY(exec_session) entry;
+	struct sessions *all;
+	struct journal_session record;
+	uint64_t started; /* CLOCK_MONOTONIC, µs */
+	enum state state;
+	bool tty, detached, pam;
+	int socket; /* negative: the client is gone */
+	int pidfd;  /* of the leader */
+	int report; /* while STARTING */
+	struct event socket_event, exit_event, report_event;
+	char program[64];
+};
+
+/* Room for so many descriptors: of more the kernel drops the rest, and says so. */
+#define FDS_MAX 3
+
+struct packet {
+	ssize_t len;
+	int fds[FDS_MAX];
+	size_t n_fds;
+	bool cut; /* message or descriptors were more than fits */
+};
+
+static void packet_close(struct packet *packet)
+{
+	while (packet->n_fds > 0)
+		(void)close(packet->fds[--packet->n_fds]);
+}
+
+static void delete_event(struct event *event)
+{
+	if (event_initialized(event))
+		(void)event_del(event);
+}
+
+static void session_free(struct exec_session *session)
+{
+	delete_event(&session->socket_event);
+	delete_event(&session->exit_event);
+	delete_event(&session->report_event);
+	close_fdp(&session->socket);
+	close_fdp(&session->pidfd);
+	close_fdp(&session->report);
+	LIST_REMOVE(session, entry);
+	free(session);
+}
+
+/* The last step. */
+static void session_finish(struct exec_session *session)
+{
+	struct sessions *all = session->all;
+
+	delete_event(&session->socket_event);
+	if (session->socket >= 0)
+		session_socket_finish(TAKE_FD(session->socket));
+	limits_release(&all->limits, session->record.peer_uid);
+	session_free(session);
+	if (all->changed)
+		all->changed(all->arg);
+}
+
+/* --- messages -------------------------------------------------------------------------------- */
+
+static void answer(const struct exec_session *session, const struct exec_message *message)
+{
+	char buf[EXEC_TEXT_MAX + 64];
+
+	/* there are three of them at most: they always fit */
+	if (session->socket >= 0)
+		(void)send(session->socket, buf, exec_message_write(buf, message),
+			MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static struct exec_string string(const char *text)
+{
+	return (struct exec_string){ text, (uint32_t)strlen(text) };
+}
+
+static void answer_failed(
+	const struct exec_session *session, enum exec_step step, int r, const char *text)
+{
+	const struct exec_message message = {
+		.type = EXEC_FAILED,
+		.failed = { .step = step, .error = (uint32_t)-r, .text = string(text) },
+	};
+
+	log_info("door exec: cannot start %s: %s%s%s",
+		session->program[0] ? session->program : "a session", text,
+		text[0] && r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
+	answer(session, &message);
+}
+
+static void answer_spawn_failed(const struct exec_session *session, enum spawn_step step, int r)
+{
+	static const enum exec_step steps[] = {
+		[SPAWN_PROCESS] = EXEC_STEP_RESOURCES,
+		[SPAWN_DESCRIPTORS] = EXEC_STEP_RESOURCES,
+		[SPAWN_SESSION] = EXEC_STEP_OTHER,
+		[SPAWN_TERMINAL] = EXEC_STEP_OTHER,
+		[SPAWN_LIMIT] = EXEC_STEP_OTHER,
+		[SPAWN_IDENTITY] = EXEC_STEP_USER,
+		[SPAWN_DIRECTORY] = EXEC_STEP_DIRECTORY,
+		[SPAWN_PROGRAM] = EXEC_STEP_PROGRAM,
+	};
+	enum exec_step told = steps[step];
+
+	if (step == SPAWN_IDENTITY && r == -EPERM)
+		told = EXEC_STEP_PERMISSION;
+	/* the message's step says it as well, and better */
+	answer_failed(session, told, r,
+		told == EXEC_STEP_OTHER || told == EXEC_STEP_RESOURCES ? spawn_step_text(step)
+								       : "");
+}
+
+static void answer_started(struct exec_session *session)
+{
+	const struct exec_message message = {
+		.type = EXEC_STARTED,
+		.pid = (uint32_t)session->record.leader,
+	};
+
+	session->state = RUNS;
+	answer(session, &message);
+	journal_session_opened(&session->all->journal, &session->record);
+}
+
+static uint64_t usec(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_usec;
+}
+
+static void answer_exited(
+	const struct exec_session *session, const siginfo_t *info, const struct rusage *usage)
+{
+	const struct exec_message message = {
+		.type = EXEC_EXITED,
+		.exited = {
+			.how = info->si_pid == 0	    ? EXEC_HOW_UNKNOWN
+			       : info->si_code == CLD_EXITED ? EXEC_HOW_EXITED
+							     : EXEC_HOW_KILLED,
+			.value = (uint32_t)info->si_status,
+			.user_usec = usec(&usage->ru_utime),
+			.system_usec = usec(&usage->ru_stime),
+			.maxrss = (uint64_t)usage->ru_maxrss * 1024,
+		},
+	};
+
+	answer(session, &message);
+}
+
+/* --- ends ------------------------------------------------------------------------------------ */
+
+static void hang_up(const struct exec_session *session)
+{
+	const struct sessions *all = session->all;
+	/* a PAM session is where logind has put it */
+	bool here = all->exec.cgroup_fd >= 0 && !session->pam;
+
+	session_cgroup_hang_up(&all->cgroups, here ? CGROUP_NAME : NULL, session->record.leader);
+}
+
+/* No client any more: what runs is hung up, and goes on until it ends. */
+static void drop_client(struct exec_session *session, bool hangs_up)
+{
+	if (session->state == WAITS) {
+		session_finish(session);
+		return;
+	}
+	(void)event_del(&session->socket_event);
+	session_socket_finish(TAKE_FD(session->socket));
+	if (hangs_up)
+		hang_up(session);
+}
+
+static void malformed(struct exec_session *session, const char *why)
+{
+	const struct exec_message message = { .type = EXEC_ERROR, .error = string(why) };
+
+	log_warning("door exec: uid %u sent a malformed message: %s",
+		(unsigned int)session->record.peer_uid, why);
+	answer(session, &message);
+	drop_client(session, true);
+}
+
+static void on_report(evutil_socket_t fd, short what, void *arg)
+{
+	struct exec_session *session = arg;
+	enum spawn_step step;
+	int r = spawn_outcome(session->report, &step);
+
+	(void)fd;
+	(void)what;
+	if (r == -EINPROGRESS)
+		return;
+	(void)event_del(&session->report_event);
+	close_fdp(&session->report);
+	if (r == 0) {
+		answer_started(session);
+		return;
+	}
+	session->state = FAILED;
+	answer_spawn_failed(session, step, r);
+}
+
+static void on_leader_exit(evutil_socket_t fd, short what, void *arg)
+{
+	struct exec_session *session = arg;
+	struct rusage usage = {};
+	siginfo_t info = {};
+
+	(void)what;
+	if (session->state == STARTING)
+		on_report(session->report, EV_READ, session);
+	/*
+	 * Before it is reaped: until then its number is the session's and nobody else's. Without a
+	 * terminal what it left behind goes on, as with ssh(1) or nsenter(1).
+	 */
+	if (session->tty)
+		hang_up(session);
+	/* the system call has a parameter more than the function: resource usage */
+	if (syscall(SYS_waitid, P_PIDFD, fd, &info, WEXITED | WNOHANG, &usage) < 0)
+		(void)log_errno(-errno, "cannot reap the leader of session %016" PRIx64,
+			session->record.id);
+	else if (info.si_pid == 0)
+		return;
+	if (session->state != FAILED) {
+		answer_exited(session, &info, &usage);
+		session->record.status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
+								    : W_EXITCODE(0, info.si_status);
+		session->record.duration_usec = session_clock_usec() - session->started;
+		journal_session_closed(&session->all->journal, &session->record);
+	}
+	session_finish(session);
+}
+
+/* --- START ----------------------------------------------------------------------------------- */
+
+static int watch(struct exec_session *session)
+{
+	struct event_base *base = session->all->base;
+
+	if (event_assign(&session->exit_event, base, session->pidfd, EV_READ | EV_PERSIST,
+		    on_leader_exit, session) < 0 ||
+		event_add(&session->exit_event, NULL) < 0)
+		return -ENOMEM;
+	if (session->report >= 0 && (event_assign(&session->report_event, base, session->report,
+					     EV_READ | EV_PERSIST, on_report, session) < 0 ||
+					    event_add(&session->report_event, NULL) < 0))
+		return -ENOMEM;
+	return 0;
+}
+
+/* The request has been prepared. */
+static void spawn_command(struct exec_session *session, const struct spawn_request *spawn_request,
+	struct packet *packet)
+{
+	struct spawner *spawner = &session->all->spawner;
+	enum spawn_step step;
+	int r;
+
+	if (exec_request_is_slow(session->all->exec.request, spawn_request))
+		r = spawn_apart(spawner, spawn_request, &session->record.leader, &session->pidfd,
+			&session->report, &step);
+	else
+		r = spawn(spawner, spawn_request, &session->record.leader, &session->pidfd, &step);
+	packet_close(packet);
+	if (r < 0) {
+		answer_spawn_failed(session, step, r);
+		session_finish(session);
+		return;
+	}
+	session->state = STARTING;
+	r = watch(session);
+	if (r < 0) {
+		siginfo_t info;
+
+		(void)syscall(SYS_pidfd_send_signal, session->pidfd, SIGKILL, NULL, 0);
+		(void)waitid(P_PIDFD, (id_t)session->pidfd, &info, WEXITED);
+		answer_failed(session, EXEC_STEP_RESOURCES, r, "cannot watch it");
+		session_finish(session);
+		return;
+	}
+	if (session->report < 0)
+		answer_started(session);
+}
+
+/* It came with stdin, stdout and stderr, or the terminal, or nothing when detached. */
+static void take_start(struct exec_session *session, struct packet *packet)
+{
+	struct sessions *all = session->all;
+	struct exec_request *request = all->exec.request;
+	const struct exec_user *user;
+	struct spawn_request spawn_request;
+	const char *program;
+	int r;
+
+	session->tty = request->flags & EXEC_TTY;
+	session->detached = request->flags & EXEC_DETACH;
+	(void)event_del(&session->socket_event); /* and its deadline */
+	(void)event_add(&session->socket_event, NULL);
+	r = exec_users_find(&all->exec.users, request->user, &user);
+	if (r < 0) {
+		answer_failed(session, r == -ESRCH ? EXEC_STEP_USER : EXEC_STEP_RESOURCES,
+			r == -ESRCH ? 0 : r, "");
+		session_finish(session);
+		return;
+	}
+	program = request->words[0] ? request->words[0] : user->shell;
+	(void)escape_text(session->program, sizeof(session->program), program, strlen(program));
+	r = exec_request_prepare(request, user, NULL, &spawn_request);
+	if (r < 0) {
+		answer_failed(session, EXEC_STEP_RESOURCES, r, "");
+		session_finish(session);
+		return;
+	}
+	session->pam = request->pam;
+	for (int i = 0; i < 3; i++)
+		spawn_request.stdio[i] = session->detached ? all->spawner.null_fd
+							   : packet->fds[session->tty ? 0 : i];
+	spawn_request.cgroup_fd = all->exec.cgroup_fd;
+	spawn_command(session, &spawn_request, packet);
+	exec_request_done(request);
+}
+
+/* --- SIGNAL ---------------------------------------------------------------------------------- */
+
+/*
+ * The foreground process group of the session's terminal, from /proc: tcgetpgrp(3) tells only those
+ * who have the terminal themselves. Negative: none.
+ */
+static pid_t foreground(pid_t leader)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[32];
+	const char *rest;
+	int group;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)leader);
+	if (file_read_all(AT_FDCWD, path, 0, STAT_MAX, &text) < 0)
+		return -1;
+	/* PID (COMM) STATE PPID PGRP SESSION TTY TPGID; COMM may hold anything */
+	rest = strrchr(text, ')');
+	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %d", &group) != 1)
+		return -1;
+	return group > 0 && getsid(group) == leader ? group : -1;
+}
+
+/* The leader isn't reaped yet, so its number is its own. */
+static void take_signal(const struct exec_session *session, int number)
+{
+	pid_t group = session->tty ? foreground(session->record.leader) : -1;
+
+	if (session->state == RUNS)
+		(void)kill(group > 0 ? -group : -session->record.leader, number);
+}
+
+/* --- receiving ------------------------------------------------------------------------------- */
+
+/* -errno or 0. Only START comes with descriptors: of what comes later none is taken. */
+static int receive(const struct exec_session *session, struct packet *ret)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * FDS_MAX)];
+	} control;
+	struct iovec iov = { session->all->exec.request->buf, EXEC_MESSAGE_MAX };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (session->state == WAITS) {
+		message.msg_control = &control;
+		/* not CMSG_SPACE: its padding would hold one more */
+		message.msg_controllen = CMSG_LEN(sizeof(int) * FDS_MAX);
+	}
+	ret->n_fds = 0;
+	ret->len = recvmsg(session->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (ret->len < 0)
+		return -errno;
+	ret->cut = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		ret->n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(ret->fds, CMSG_DATA(c), ret->n_fds * sizeof(int));
+	}
+	return 0;
+}
+
+static bool has_left(const struct exec_session *session)
+{
+	struct pollfd end = { .fd = session->socket, .events = POLLRDHUP };
+
+	return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+static void take_packet(struct exec_session *session, struct packet *packet)
+{
+	struct exec_request *request = session->all->exec.request;
+	bool waits = session->state == WAITS;
+	const char *why;
+
+	if (packet->cut)
+		malformed(session, "more than fits");
+	else if (exec_request_parse(request, (size_t)packet->len, &why) < 0)
+		malformed(session, why);
+	else if (waits && request->message.type != EXEC_START)
+		malformed(session, "START has to come first");
+	else if (!waits && request->message.type != EXEC_SIGNAL)
+		malformed(session, "only SIGNAL can follow");
+	else if (waits && packet->n_fds != exec_start_fds(request->flags))
+		malformed(session, "a wrong number of descriptors");
+	else if (waits)
+		take_start(session, packet);
+	else
+		take_signal(session, (int)request->message.signal);
+}
+
+static void receive_packet(struct exec_session *session)
+{
+	struct packet packet;
+	int r = receive(session, &packet);
+
+	if (r == -EAGAIN || r == -EINTR)
+		return;
+	if (r < 0 || (packet.len == 0 && has_left(session))) {
+		drop_client(session, !session->detached);
+		return;
+	}
+	take_packet(session, &packet);
+	packet_close(&packet);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct exec_session *session = arg;
+
+	(void)fd;
+	if (what & EV_TIMEOUT)
+		malformed(session, "no START in " STRINGIFY(START_DEADLINE_SEC) " s");
+	else
+		receive_packet(session);
+}
+
+/* --- sessions -------------------------------------------------------------------------------- */
+
+static struct exec_session *session_new(struct sessions *all, const struct door *door, int fd)
+{
+	struct exec_session *session = calloc(1, sizeof(*session));
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t len = sizeof(peer);
+
+	if (!session)
+		return NULL;
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	session->all = all;
+	session->started = session_clock_usec();
+	session->socket = fd;
+	session->pidfd = session->report = -EBADF;
+	session->record = (struct journal_session){
+		.door = door,
+		.id = session_new_id(),
+		.peer_uid = peer.uid,
+		.peer_pid = peer.pid,
+		.program = session->program,
+	};
+	LIST_INSERT_HEAD(&all->exec.list, session, entry);
+	return session;
+}
+
+static void refuse(struct exec_session *session, int r)
+{
+	const struct limits *limits = &session->all->limits;
+	char text[128];
+
+	if (r == -EUSERS)
+		(void)snprintf(text, sizeof(text), "limit %zu", limits->max);
+	else
+		(void)snprintf(text, sizeof(text), "limit %zu of one user", limits->max_per_uid);
+	if (r == -EUSERS || r == -EDQUOT)
+		answer_failed(session, EXEC_STEP_LIMIT, 0, text);
+	else
+		answer_failed(session, EXEC_STEP_RESOURCES, r, "");
+	session_socket_finish(TAKE_FD(session->socket));
+	session_free(session);
+}
+
+void exec_session_start(struct sessions *sessions, const struct door *door, int fd)
+{
+	static const struct timeval deadline = { .tv_sec = START_DEADLINE_SEC };
+	struct exec_session *session;
+	int r;
+
+	if (!sessions->exec.request)
+		sessions->exec.request = calloc(1, sizeof(*sessions->exec.request));
+	session = sessions->exec.request ? session_new(sessions, door, fd) : NULL;
+	if (!session) {
+		log_warning("door exec: cannot serve a client: %s", strerror(ENOMEM));
+		(void)close(fd);
+		return;
+	}
+	r = limits_take(&sessions->limits, session->record.peer_uid);
+	if (r < 0) {
+		refuse(session, r);
+		return;
+	}
+	if (event_assign(&session->socket_event, sessions->base, fd, EV_READ | EV_PERSIST,
+		    on_socket, session) < 0 ||
+		event_add(&session->socket_event, &deadline) < 0) {
+		answer_failed(session, EXEC_STEP_RESOURCES, -ENOMEM, "");
+		session_finish(session);
+		return;
+	}
+	if (sessions->changed)
+		sessions->changed(sessions->arg);
+	receive_packet(session); /* it often is there already */
+}
+
+void exec_sessions_init(struct sessions *sessions)
+{
+	int fd = -EBADF;
+
+	if (sessions->cgroups.fd >= 0)
+		fd = session_cgroup_share(&sessions->cgroups, CGROUP_NAME);
+	if (sessions->cgroups.fd >= 0 && fd < 0)
+		log_warning("cannot make a cgroup for the exec door: %s", strerror(-fd));
+	sessions->exec.cgroup_fd = fd < 0 ? -EBADF : fd;
+}
+
+void exec_sessions_done(struct sessions *sessions)
+{
+	struct exec_session *session;
+
+	while ((session = LIST_FIRST(&sessions->exec.list))) {
+		if (session->pidfd >= 0 && !session->detached)
+			hang_up(session);
+		if (session->socket >= 0)
+			(void)shutdown(session->socket, SHUT_RDWR);
+		session_free(session);
+	}
+	close_fdp(&sessions->exec.cgroup_fd);
+	if (sessions->cgroups.fd >= 0)
+		(void)session_cgroup_remove(&sessions->cgroups, CGROUP_NAME);
+	exec_users_done(&sessions->exec.users);
+	free(TAKE_PTR(sessions->exec.request));
+}
