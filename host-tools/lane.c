@@ -88,8 +88,7 @@ void lane_start(struct lane *lane, int from, int to, enum lane_end end)
 	lane->left = SIZE_MAX;
 	(void)fstat(from, &a);
 	(void)fstat(to, &b);
-	lane->spliced =
-		can_splice(&a) && can_splice(&b) && (S_ISFIFO(a.st_mode) || S_ISFIFO(b.st_mode));
+	lane->spliced = can_splice(&a, &b);
 	if (!lane->spliced)
 		prepare_writing(lane, b.st_mode);
 }
