@@ -80,12 +80,21 @@ guest_explain() { # NAME
   journalctl --no-pager -o cat -n 40 -u "container-$1" >&2 || true
 }
 
+# What sanitizers said in the guest or about its launcher is kept: a report may fail no test.
+sanitizer_reports() { # NAME
+  {
+    journalctl -q --no-pager -D "$containers/$1/var/log/journal" 2>/dev/null
+    journalctl -q --no-pager -u "container-$1"
+  } | grep -E -A 12 'Sanitizer|runtime error:' >>/var/log/sanitizers || true
+}
+
 guest_remove() { # NAME…
   local name
   for name; do
     systemctl stop "container-$name" 2>/dev/null || true
     rm -rf "$conf_dir/$name.conf" "$conf_dir/$name.conf.d"
     systemctl reset-failed "container-$name" 2>/dev/null || true
+    [ -z "$san" ] || sanitizer_reports "$name"
     rm -rf --one-file-system "${containers:?}/$name"
   done
   systemctl daemon-reload

@@ -137,13 +137,13 @@ no_login_session() {
   talk "door=$(door login root-login)" '
     knock $door
     need "# $"
-    send "PS1=; trap \"echo got int\" INT; echo rea\"\"dy; cat; echo after cat\r"
+    send "PS1=\"prom\"\"pt: \"; trap \"echo got int\" INT; echo rea\"\"dy; cat; echo after cat\r"
     need "ready\r\n"
     send "text\r"
     need "text\r\ntext\r"
     send "\x03"
-    need "got int|after cat"
-    send "\r\x04"
+    need "prompt: $"
+    send "\x04"
     need_eof
   '
 }
@@ -247,13 +247,14 @@ memory_bounded() {
   fi
   equal "$failed" 0
   equal "$(grep -l user=alice "$BATS_TEST_TMPDIR"/? "$BATS_TEST_TMPDIR"/?? | wc -l)" 50
-  poll 20 same_ptys "$ptys"
+  poll 20 ptys_at_most "$ptys"
 }
 
 ptys_of_login() {
   inside login 'ls /dev/pts | grep -vc ptmx'
 }
 
-same_ptys() {
-  equal "$(ptys_of_login)" "$1"
+# what an earlier test left may go meanwhile
+ptys_at_most() {
+  [ "$(ptys_of_login)" -le "$1" ]
 }
