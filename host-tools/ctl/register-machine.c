@@ -17,7 +17,6 @@
 #include <limits.h>
 #include <net/if.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 
@@ -88,6 +87,14 @@ static int call_unregister(sd_bus *bus, const char *name)
 		NULL, NULL, "s", name);
 }
 
+/* A zombie counts: nobody can walk into it. */
+static bool is_dead(pid_t pid)
+{
+	_cleanup_close_ int fd = pidfd_open(pid, 0);
+
+	return fd < 0 ? errno == ESRCH : has_ended(fd);
+}
+
 /* Whether the machine that has the name may be removed: ours of old, or a dead one. */
 static int is_stale(sd_bus *bus, const char *name)
 {
@@ -111,8 +118,7 @@ static int is_stale(sd_bus *bus, const char *name)
 	if (r < 0)
 		return r;
 	unit_name(name, own_unit);
-	return strcmp(unit, own_unit) == 0 ||
-	       (leader > 0 && kill((pid_t)leader, 0) < 0 && errno == ESRCH);
+	return strcmp(unit, own_unit) == 0 || (leader > 0 && is_dead((pid_t)leader));
 }
 
 /* Frees the name. 0 when it is free; -EEXIST, logged: a stranger has it. */
