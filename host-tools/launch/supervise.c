@@ -21,6 +21,7 @@
 #include "mnt.h"
 #include "network.h"
 #include "notify.h"
+#include "stop.h"
 #include "terminal.h"
 
 #include <assert.h>
@@ -68,7 +69,7 @@ struct supervisor {
 	struct control control;
 	struct machined machined;
 	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
-		*deadline;
+		*deadline, *ask;
 	struct event *signals[5];
 };
 
@@ -319,24 +320,22 @@ static void on_deadline(int fd, short what, void *arg)
 	kill_guest(s);
 }
 
-static int stop_signal(const struct supervisor *s)
+/* Asks the init to end, as soon as it listens. */
+static void on_ask(int fd, short what, void *arg)
 {
-	if (s->launch->config.kill_signal > 0)
-		return s->launch->config.kill_signal;
-	switch (s->init) {
-	case INIT_SYSTEMD:
-		return SIGRTMIN + 3; /* systemd(1), "Signals": starts halt.target */
-	case INIT_BUSYBOX:
-		return SIGUSR2; /* busybox init: poweroff (SIGTERM is its reboot) */
-	case INIT_COMMAND:
-		return SIGTERM;
-	case INIT_OTHER:
-		break;
-	}
-	return SIGPWR; /* sysvinit, openrc, runit: powerfail */
+	static const struct timeval soon = { .tv_usec = 50000 };
+	struct supervisor *s = arg;
+	int number = stop_signal(s->init, s->launch->config.kill_signal);
+
+	(void)fd;
+	(void)what;
+	if (stop_is_heard(s->leader, number))
+		(void)pidfd_send_signal(s->leader_fd, number, NULL, 0);
+	else
+		(void)event_add(s->ask, &soon);
 }
 
-/* Asks the init to end. Before it is executed nobody could hear it. */
+/* Before the init is executed nobody could hear it. */
 static void stop_guest(struct supervisor *s)
 {
 	struct timeval timeout = {
@@ -347,7 +346,7 @@ static void stop_guest(struct supervisor *s)
 	if (s->phase == BUILDING)
 		return;
 	s->phase = STOPPING;
-	(void)pidfd_send_signal(s->leader_fd, stop_signal(s), NULL, 0);
+	on_ask(-1, 0, s);
 	(void)event_add(s->deadline, &timeout);
 }
 
@@ -496,6 +495,7 @@ static int start_guest(struct supervisor *s)
 static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 {
 	(void)event_del(s->deadline);
+	(void)event_del(s->ask);
 	free_event(&s->builder_event);
 	free_event(&s->socket_event);
 	free_event(&s->error_event);
@@ -577,7 +577,8 @@ static int prepare(struct supervisor *s)
 	if (config)
 		event_config_free(config);
 	s->deadline = s->base ? event_new(s->base, -1, 0, on_deadline, s) : NULL;
-	if (!s->deadline)
+	s->ask = s->base ? event_new(s->base, -1, 0, on_ask, s) : NULL;
+	if (!s->deadline || !s->ask)
 		return log_errno(-ENOMEM, "cannot make the event loop");
 	s->console.escape = on_escape;
 	s->console.escape_arg = s;
@@ -625,6 +626,7 @@ int supervise(struct launch *launch)
 	machined_stop(&s.machined);
 	free_event(&s.notify_event);
 	free_event(&s.deadline);
+	free_event(&s.ask);
 	for (size_t i = 0; i < ARRAY_SIZE(s.signals); i++)
 		free_event(&s.signals[i]);
 	close_fdp(&launch->notify_fd);
