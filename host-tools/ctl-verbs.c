@@ -66,5 +66,17 @@ const struct verb ctl_verbs[] = {
 		.args = "[OPTION…] NAME",
 		.help = "show a container's console and what systemd says of it",
 	},
+	{
+		.name = "create",
+		.args = "NAME --root=DIR|--from=TARBALL|--bootstrap=SUITE|--path=SYSTEM [OPTION…]",
+		.help = "create a container",
+		.more = "Writes /etc/narthex/NAME.conf; the tree is /var/lib/containers/NAME, or "
+			"DIR. A create that\nfails or is interrupted leaves nothing.",
+	},
+	{
+		.name = "destroy",
+		.args = "[--yes] NAME",
+		.help = "stop a container and remove it with all its files",
+	},
 	{},
 };

@@ -67,6 +67,8 @@ static void wait_for(const struct child *child, pid_t pid, int pidfd)
 	struct pollfd ended = { .fd = pidfd, .events = POLLIN };
 	int64_t deadline = 0;
 
+	if (child->progress)
+		child->progress(child->userdata);
 	while (poll(&ended, 1, TICK_MS) <= 0) {
 		if (interrupt_caught() && deadline == 0) {
 			deadline = now_ms() + PATIENCE_MS;

@@ -133,7 +133,8 @@ static int check_owner(struct destroy *d, const char *tree)
 		_cleanup_free_ char *real = realpath(root, NULL);
 
 		if (!real || strcmp(real, tree) != 0) {
-			log_info("its tree, %s, stays: it lies outside %s", root, CONTAINERS_DIR);
+			log_info("its tree, %s, stays: it is not %s/%s", root, CONTAINERS_DIR,
+				d->name);
 			d->has_tree = false;
 		}
 	}
