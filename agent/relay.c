@@ -5,6 +5,7 @@
 #include "pty.h"
 
 #include <fcntl.h>
+#include <poll.h>
 
 /*
  * Theory of operation
@@ -144,12 +145,22 @@ static void disarm_eof_timer(struct relay *relay)
 	relay->armed_eof_timer = false;
 }
 
+/* A client that is gone has its session hung up; an end of input would tell the program a lie. */
+static bool client_is_gone(const struct relay *relay)
+{
+	struct pollfd p = { .fd = relay->socket };
+
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 /* The client has half-closed, and all of its input is relayed. */
 static void type_eof(struct relay *relay)
 {
 	static const struct timeval soon = { .tv_usec = EOF_SOON_USEC };
 	static const struct timeval repeat = { .tv_sec = EOF_REPEAT_SEC };
 
+	if (client_is_gone(relay))
+		return;
 	if (pty_type_eof(relay->master, relay->slave) != 0)
 		relay->eof_checks = EOF_SOON_CHECKS;
 	if (relay->eof_checks < EOF_SOON_CHECKS)
