@@ -130,10 +130,30 @@ static int make_host_directory(const char *path)
 	return fd < 0 ? fd : 0;
 }
 
+static const char *const nix_kinds[] = { "profiles", "gcroots" };
+
+static void nix_path(char path[PATH_MAX], const struct container_config *config, const char *kind)
+{
+	(void)snprintf(path, PATH_MAX, NIX_STATE_DIR "/%s/per-container/%s", kind, config->name);
+}
+
+int nix_make_directories(const struct container_config *config)
+{
+	for (size_t i = 0; config->per_container_nix && i < ARRAY_SIZE(nix_kinds); i++) {
+		char path[PATH_MAX];
+		int r;
+
+		nix_path(path, config, nix_kinds[i]);
+		r = make_host_directory(path);
+		if (r < 0)
+			return log_errno(r, "cannot make '%s'", path);
+	}
+	return 0;
+}
+
 /* The host's store, which nothing inside may ever change, and the container's own profiles. */
 int nix_apply(struct build *build)
 {
-	static const char *const kinds[] = { "profiles", "gcroots" };
 	const struct container_config *config = &build->launch->config;
 	int r = 0;
 
@@ -145,15 +165,11 @@ int nix_apply(struct build *build)
 					    .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 							  MOUNT_ATTR_NODEV,
 				    });
-	for (size_t i = 0; r >= 0 && config->per_container_nix && i < ARRAY_SIZE(kinds); i++) {
+	for (size_t i = 0; r >= 0 && config->per_container_nix && i < ARRAY_SIZE(nix_kinds); i++) {
 		char source[PATH_MAX], target[PATH_MAX];
 
-		(void)snprintf(source, sizeof(source), NIX_STATE_DIR "/%s/per-container/%s",
-			kinds[i], config->name);
-		(void)snprintf(target, sizeof(target), NIX_STATE_DIR "/%s", kinds[i]);
-		r = make_host_directory(source);
-		if (r < 0)
-			return log_errno(r, "cannot make '%s'", source);
+		nix_path(source, config, nix_kinds[i]);
+		(void)snprintf(target, sizeof(target), NIX_STATE_DIR "/%s", nix_kinds[i]);
 		r = bind_one(build, &(struct bind){
 					    .source = source,
 					    .target = target,

@@ -204,6 +204,8 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = enter_network(b);
 	if (r >= 0)
+		r = nix_make_directories(&b->build.launch->config);
+	if (r >= 0)
 		r = act_as_guest_root(&b->build);
 	if (r >= 0)
 		r = tie_to_launcher(b->error_fd); /* again: the change of ids untied it */

@@ -41,6 +41,10 @@ int binds_apply(struct build *build);
 /* Mounts one TemporaryFileSystem=. Logs. 0 or -errno. */
 int tmpfs_add(struct build *build, const struct config_tmpfs *tmpfs);
 
+/* Makes the host's directories of PerContainerNix=. To be called as the host's root, whose they
+ * are. Logs. */
+int nix_make_directories(const struct container_config *config);
+
 /* Attaches a detached mount (consumed) at a path in the container, making the mount point. kind:
  * S_IFDIR or S_IFREG. Logs. */
 int mount_at(struct build *build, int mount, const char *path, mode_t kind);
