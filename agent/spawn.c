@@ -73,9 +73,21 @@ const char *spawn_step_text(enum spawn_step step)
 	return texts[step];
 }
 
+static uint64_t ignored_signals(void)
+{
+	struct sigaction action;
+	uint64_t ignored = 0;
+
+	for (int sig = 1; sig < _NSIG; sig++)
+		if (sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			ignored |= UINT64_C(1) << (sig - 1);
+	return ignored;
+}
+
 int spawner_init(struct spawner *spawner)
 {
 	*spawner = SPAWNER_NULL;
+	spawner->ignored = ignored_signals();
 	if (getrlimit(RLIMIT_NOFILE, &spawner->nofile) < 0)
 		return -errno;
 	spawner->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -132,13 +144,14 @@ UNINSTRUMENTED _Noreturn static void child_fail(const struct child *child, enum 
 }
 
 /* Ignored signals survive an exec and CLONE_CLEAR_SIGHAND: SIGPIPE above all must not. */
-UNINSTRUMENTED static void child_reset_signals(void)
+UNINSTRUMENTED static void child_reset_signals(uint64_t ignored)
 {
 	/* all zeroes is SIG_DFL, without flags or mask, in every architecture's layout */
 	static const char default_action[128];
 
-	for (int sig = 1; sig < _NSIG; sig++)
-		(void)syscall(SYS_rt_sigaction, sig, default_action, NULL, _NSIG / 8);
+	for (int sig = 1; ignored != 0; sig++, ignored >>= 1)
+		if (ignored & 1)
+			(void)syscall(SYS_rt_sigaction, sig, default_action, NULL, _NSIG / 8);
 }
 
 UNINSTRUMENTED static void child_take_descriptors(const struct child *child)
@@ -190,7 +203,7 @@ UNINSTRUMENTED static int child_main(void *arg)
 	const uint64_t no_signals = 0;
 
 	child_take_descriptors(child);
-	child_reset_signals();
+	child_reset_signals(child->spawner->ignored);
 	if (syscall(SYS_setsid) < 0)
 		child_fail(child, SPAWN_SESSION);
 	if (request->tty && syscall(SYS_ioctl, 0, TIOCSCTTY, 0) < 0)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -14,6 +15,7 @@ struct spawner {
 	void *stack;
 	struct spawn_report *report; /* one shared page: what the child has to say */
 	struct rlimit nofile; /* what children get; as it was before the agent raised its own */
+	uint64_t ignored;     /* signals that the agent ignores, bit N - 1 for N */
 };
 
 /* Null state: safe for spawner_done(). */
@@ -56,7 +58,8 @@ struct spawn_request {
 	int cgroup_fd; /* the child is born in it; negative: none. Borrowed */
 };
 
-/* Call early, while descriptor numbers are low. 0 or -errno. */
+/* Call early, while descriptor numbers are low, but after signals have been ignored. 0 or -errno.
+ */
 int spawner_init(struct spawner *spawner);
 void spawner_done(struct spawner *spawner);
 
