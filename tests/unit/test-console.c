@@ -246,6 +246,11 @@ static bool is_at_end(void *arg)
 	return read(*(int *)arg, &byte, 1) == 0;
 }
 
+static bool out_has_ended(void *arg)
+{
+	return console.out.ended && console.err.ended;
+}
+
 static void a_commands_pipes_are_exact(void **state)
 {
 	struct payload_stdio guest;
@@ -274,6 +279,8 @@ static void a_commands_pipes_are_exact(void **state)
 	assert_comes(ends[1], "still");
 	for (int i = 0; i < 3; i++)
 		(void)close(guest.fds[i]);
+	/* the launcher holds no end of the payload's: it sees that nobody writes any more */
+	assert_true(loop_until(base, out_has_ended, NULL, 20));
 	console_finish(&console);
 	for (int i = 1; i < 3; i++) {
 		(void)dup2(saved[i], i);
