@@ -84,7 +84,7 @@ int cgroup_enter_supervisor(bool service)
 
 	if (!service || own_path(path) < 0)
 		return 0;
-	strcat(path, "/supervisor");
+	memcpy(path + strlen(path), "/supervisor", sizeof("/supervisor"));
 	fd = make_directory(path);
 	if (fd < 0)
 		return log_errno(fd, "cannot make cgroup '%s' (the unit needs Delegate=yes)", path);

@@ -137,7 +137,7 @@ static int default_name(const char *root, char name[NAME_MAX_LEN + 1])
 		log_error("'%s' is too long for a name: use --name", base);
 		return -EINVAL;
 	}
-	strcpy(name, base);
+	memcpy(name, base, strlen(base) + 1);
 	return 0;
 }
 

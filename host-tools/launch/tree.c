@@ -58,7 +58,7 @@ int tree_mkdir_p(int root, const char *path)
 
 	if (strlen(path) >= sizeof(copy))
 		return -ENAMETOOLONG;
-	strcpy(copy, path);
+	memcpy(copy, path, strlen(path) + 1);
 	at = tree_open(root, "/", S_IFDIR);
 	if (at < 0)
 		return at;
@@ -86,7 +86,7 @@ static int open_parent(int root, const char *path, char copy[PATH_MAX], const ch
 
 	if (strlen(path) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	strcpy(copy, path);
+	memcpy(copy, path, strlen(path) + 1);
 	name = split_last(copy);
 	if (!name || strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
 		return -EINVAL;
