@@ -159,8 +159,7 @@ static bool has_ended(void *arg)
 
 static void carry(enum end from, enum end to, const char *text, size_t len)
 {
-	_cleanup_close_ int keep = -EBADF;
-	int in[2], out[2];
+	int in[2], out[2], keep;
 	struct pump p;
 
 	make_pair(from, true, in);
@@ -208,6 +207,7 @@ static void carry(enum end from, enum end to, const char *text, size_t len)
 	close_fdp(&p.in);
 	if (out[1] >= 0)
 		(void)close(out[1]);
+	close_fdp(&keep);
 	stream_finish(&stream, 0);
 	stream = (struct stream){};
 }
