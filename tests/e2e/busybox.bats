@@ -5,7 +5,10 @@
 load lib
 
 setup_file() {
-  guest_up box busybox </dev/null
+  guest_tree box busybox
+  sed -i 's|narthex-agent .*|& --listen exec=/var/lib/exec.socket|' "$containers/box/etc/inittab"
+  guest_conf box </dev/null
+  guest_start box
 }
 
 teardown_file() {
@@ -18,7 +21,15 @@ teardown_file() {
 }
 
 @test "modes of the doors" {
-  equal "$(stat -c %a "$(door box login)" "$(door box root-login)" "$(door box root-shell)" | tr '\n' ' ')" '666 600 600 '
+  equal "$(stat -c %a "$(door box login)" "$(door box root-login)" "$(door box root-shell)" "$(door box exec)" | tr '\n' ' ')" '666 600 600 600 '
+}
+
+@test "narthex exec, as root, as another user, and where there is no PAM" {
+  equal "$(narthex exec --root "$containers/box" -- sh -c 'id -u; pwd')" $'0\n/'
+  equal "$(narthex exec --root "$containers/box" -u alice -- sh -c 'id -u; echo $HOME')" $'1000\n/home/alice'
+  equal "$(narthex exec --root "$containers/box" -u alice --login -- pwd)" /home/alice
+  run narthex exec --root "$containers/box" -u bob -- true
+  equal "$status" 125
 }
 
 @test "login with a password" {
