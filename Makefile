@@ -97,16 +97,15 @@ $(B)/narthex-launch: $(call obj,host-tools/launch/main.c) $(B)/liblaunch.a $(B)/
 	$(call say,LINK,$@)
 	$(link) $(LAUNCH_LIBS)
 
-# static: the dynamic loader would be a fifth of what a start of narthex takes
-$(B)/narthex: ALL_LDFLAGS := $(if $(SAN),$(ALL_LDFLAGS),$(patsubst -pie,-static-pie,$(ALL_LDFLAGS)))
-$(B)/narthex: $(call obj,$(NARTHEX_SRC)) $(B)/libhost.a $(B)/libcommon.a
-	$(call say,LINK,$@)
-	$(link)
+include host-tools/musl/musl.mk
 
-# the verbs that need more than libc; narthex executes it
-$(B)/narthex-ctl: $(call obj,host-tools/ctl/main.c) $(B)/libctl.a $(B)/libhost.a $(B)/libcommon.a
+# static: the dynamic loader would be a fifth of what a start of narthex takes
+NARTHEX_OBJ ?= $(call obj,$(NARTHEX_SRC)) $(B)/libhost.a $(B)/libcommon.a
+link_narthex ?= $(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),$(ALL_LDFLAGS),$(ALL_LDFLAGS:-pie=-static-pie)) -o $@ $(filter %.o %.a,$^)
+
+$(B)/narthex: $(NARTHEX_OBJ)
 	$(call say,LINK,$@)
-	$(link) $(CTL_LIBS)
+	$(link_narthex)
 
 $(B)/narthex-generator: $(call obj,host-tools/generator.c) $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)
