@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/sysmacros.h>
 
 #define BASE SCRATCH "/builder"
@@ -580,6 +581,7 @@ static void a_killed_launcher_takes_all_along(void **state)
 	char *argv[] = { (char *)"/bin/busybox", (char *)"sleep", (char *)"1000", NULL };
 	char path[256];
 
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1); /* whom nobody waits for any more, we do */
 	launch.config.parameters = argv;
 	(void)snprintf(path, sizeof(path), "%s/cgroup.events", launch.cgroup.path);
 	for (unsigned int i = 0; i < 40; i++) {
@@ -610,7 +612,10 @@ static void a_killed_launcher_takes_all_along(void **state)
 		}
 		if (!empty)
 			fail_msg("the guest lives on after launcher %u", i);
+		while (waitpid(-1, NULL, 0) > 0)
+			;
 	}
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 0);
 	launch.config.parameters = NULL;
 }
 
