@@ -20,6 +20,7 @@
 
 /* A guest may take as long to go down as systemd waits for a unit, and as long to come up. */
 #define DEADLINE_SEC 180
+#define REPEAT_SEC 2
 
 /* 0: there is none */
 static int reboot_signal(const char *init)
@@ -39,11 +40,14 @@ static time_t now(void)
 	return t.tv_sec;
 }
 
-/* Waits until the guest has been built again and is up. Logs. */
-static int wait_for_boot(const char *name, uint32_t boots)
+/*
+ * Waits until the guest has been built again and is up. Logs. leader: borrowed. busybox's init can
+ * lose a signal that comes just before it waits for a child: repeated_signal is sent to it again.
+ */
+static int wait_for_boot(const char *name, uint32_t boots, int leader, int repeated_signal)
 {
 	static const struct timespec pause = { .tv_nsec = 100 * 1000000L };
-	time_t end = now() + DEADLINE_SEC;
+	time_t end = now() + DEADLINE_SEC, repeat = now() + REPEAT_SEC;
 
 	while (now() < end) {
 		_cleanup_(launcher_status_done) struct launcher_status status =
@@ -57,6 +61,10 @@ static int wait_for_boot(const char *name, uint32_t boots)
 		}
 		if (r == 0 && status.boots > boots && strcmp(status.state, "running") == 0)
 			return 0;
+		if (repeated_signal > 0 && now() > repeat) {
+			(void)pidfd_send_signal(leader, repeated_signal, NULL, 0);
+			repeat = now() + REPEAT_SEC;
+		}
 		(void)nanosleep(&pause, NULL);
 	}
 	log_error("reboot: container '%s' is not up again after %d s", name, DEADLINE_SEC);
@@ -105,7 +113,9 @@ static int reboot_one(const char *name)
 		log_error("reboot: no permission for container '%s': become root", name);
 	else if (r < 0)
 		log_errno(r, "reboot: cannot reach container '%s'", name);
-	return r < 0 ? r : wait_for_boot(name, status.boots);
+	return r < 0 ? r
+		     : wait_for_boot(name, status.boots, leader,
+			       strcmp(status.init, "busybox") == 0 ? signal_number : 0);
 }
 
 int cmd_reboot(const struct verb *verb, int argc, char **argv)

@@ -15,6 +15,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 int stop_signal(enum init_kind init, int configured)
 {
@@ -41,6 +42,23 @@ static uint64_t signal_mask(const char *status, const char *key)
 	return line ? strtoull(line + strlen(key), NULL, 16) : UINT64_MAX;
 }
 
+/*
+ * In sigtimedwait(2) what is waited for is unblocked, and it needs no handler: busybox's init and
+ * many small ones spend their lives there. Nothing is dropped then.
+ */
+static bool waits_for_signals(pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[32], *end;
+	long number;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	if (file_read_all(AT_FDCWD, path, 0, 4096, &text) < 0)
+		return false;
+	number = strtol(text, &end, 10);
+	return end != text && number == SYS_rt_sigtimedwait;
+}
+
 bool stop_is_heard(pid_t pid, int signal_number)
 {
 	_cleanup_free_ char *status = NULL;
@@ -53,5 +71,5 @@ bool stop_is_heard(pid_t pid, int signal_number)
 	if (file_read_all(AT_FDCWD, path, 0, 65536, &status) < 0)
 		return true;
 	heard = signal_mask(status, "\nSigCgt:") | signal_mask(status, "\nSigBlk:");
-	return heard >> (signal_number - 1) & 1;
+	return (heard >> (signal_number - 1) & 1) || waits_for_signals(pid);
 }

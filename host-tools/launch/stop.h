@@ -10,6 +10,7 @@ int stop_signal(enum init_kind init, int configured);
 
 /*
  * Whether a signal would do something to pid, a process of ours that is not reaped: it catches it,
- * or has it blocked, as those do that read signalfd(2). True, too, when that can't be told.
+ * has it blocked, as those do that read signalfd(2), or waits for signals. True, too, when that
+ * can't be told.
  */
 bool stop_is_heard(pid_t pid, int signal_number);

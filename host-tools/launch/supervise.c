@@ -320,19 +320,25 @@ static void on_deadline(int fd, short what, void *arg)
 	kill_guest(s);
 }
 
-/* Asks the init to end, as soon as it listens. */
+/*
+ * Asks the init to end, as soon as it listens. busybox's looks for signals and then waits for
+ * children: one that comes in between is lost until the next child ends, so it is asked again.
+ */
 static void on_ask(int fd, short what, void *arg)
 {
-	static const struct timeval soon = { .tv_usec = 50000 };
+	static const struct timeval soon = { .tv_usec = 50000 }, later = { .tv_sec = 2 };
 	struct supervisor *s = arg;
 	int number = stop_signal(s->init, s->launch->config.kill_signal);
 
 	(void)fd;
 	(void)what;
-	if (stop_is_heard(s->leader, number))
-		(void)pidfd_send_signal(s->leader_fd, number, NULL, 0);
-	else
+	if (!stop_is_heard(s->leader, number)) {
 		(void)event_add(s->ask, &soon);
+		return;
+	}
+	(void)pidfd_send_signal(s->leader_fd, number, NULL, 0);
+	if (s->init == INIT_BUSYBOX)
+		(void)event_add(s->ask, &later);
 }
 
 /* Before the init is executed nobody could hear it. */
