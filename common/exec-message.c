@@ -77,7 +77,7 @@ static struct exec_string take_string(struct cursor *c)
 
 	if (data && memchr(data, '\0', len))
 		object(c, "a NUL in a string");
-	return c->why ? (struct exec_string){ "", 0 } : (struct exec_string){ data, len };
+	return data && !c->why ? (struct exec_string){ data, len } : (struct exec_string){ "", 0 };
 }
 
 static struct exec_string take_text(struct cursor *c)

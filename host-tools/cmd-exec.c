@@ -3,8 +3,8 @@
 /* narthex exec: a command in a running container. */
 
 #include "cleanup.h"
-#include "exec-message.h"
 #include "exec-client.h"
+#include "exec-message.h"
 #include "log.h"
 #include "verbs.h"
 

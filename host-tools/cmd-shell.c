@@ -2,8 +2,8 @@
 
 /* narthex shell: a user's login shell in a running container. */
 
-#include "exec-message.h"
 #include "exec-client.h"
+#include "exec-message.h"
 #include "verbs.h"
 
 #include <string.h>

@@ -175,10 +175,9 @@ static void move_pages(struct lane *lane)
 
 	if (n > 0) {
 		passed(lane, (size_t)n);
-	} else if (n == 0) {
-		end_reading(lane);
-	} else if (errno == EAGAIN && lane->left != SIZE_MAX && bytes_waiting(lane->from) == 0) {
-		end_reading(lane); /* somebody else has read it */
+	} else if (n == 0 ||
+		   (errno == EAGAIN && lane->left != SIZE_MAX && bytes_waiting(lane->from) == 0)) {
+		end_reading(lane); /* the end, or somebody else has read what was limited */
 	} else if (errno == EAGAIN) {
 		lane->waits_for_to = !lane->waits_for_to;
 	} else if (errno == EINVAL) {

@@ -65,7 +65,9 @@ static int check_raw(int slave)
 		(raw.c_iflag & ICRNL))
 		return 2;
 	terminal_raw_leave(&terminal);
-	if (tcgetattr(slave, &after) < 0 || memcmp(&before, &after, sizeof(before)) != 0)
+	if (tcgetattr(slave, &after) < 0 || before.c_iflag != after.c_iflag ||
+		before.c_oflag != after.c_oflag || before.c_lflag != after.c_lflag ||
+		memcmp(before.c_cc, after.c_cc, sizeof(before.c_cc)) != 0)
 		return 3;
 	/* what nobody has entered is not left */
 	raw.c_lflag &= ~(tcflag_t)ECHOE;
