@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 enum attitude { CATCHES, BLOCKS, IGNORES, NOTHING };
 
@@ -67,6 +68,36 @@ static void who_hears(void **state)
 	}
 }
 
+/* In sigwait() a signal is neither caught nor blocked, as long as that waits. */
+static void who_waits_hears(void **state)
+{
+	int64_t end = clock_ms() + SCRATCH_DEADLINE_MS;
+	char path[64], text[16] = "";
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		sigset_t set;
+		int number;
+
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)sigfillset(&set);
+		(void)sigprocmask(SIG_BLOCK, &set, NULL);
+		for (;;)
+			(void)sigwait(&set, &number);
+	}
+	(void)snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	while (strtol(text, NULL, 10) != SYS_rt_sigtimedwait && clock_ms() < end) {
+		_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+		assert_non_null(f);
+		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	}
+	assert_true(stop_is_heard(pid, SIGUSR2));
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(wait_child(pid), 128 + SIGKILL);
+}
+
 static void one_signal_is_not_another(void **state)
 {
 	pid_t pid = spawn(CATCHES, SIGTERM);
@@ -96,6 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_hears),
+		cmocka_unit_test(who_waits_hears),
 		cmocka_unit_test(one_signal_is_not_another),
 		cmocka_unit_test(each_init_has_its_signal),
 	};
