@@ -129,6 +129,14 @@ static int delegate(int fd, uint32_t uid)
 	return 0;
 }
 
+static bool populated(int fd)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return file_read_all(fd, "cgroup.events", 0, 4096, &text) > 0 &&
+	       strstr(text, "populated 1");
+}
+
 int cgroup_make_payload(bool service, const char *name, uint32_t uid, struct cgroup *ret)
 {
 	char own[PATH_MAX], path[PATH_MAX + 128];
@@ -156,6 +164,12 @@ int cgroup_make_payload(bool service, const char *name, uint32_t uid, struct cgr
 	fd = make_directory(path);
 	if (fd < 0)
 		return log_errno(fd, "cannot make cgroup '%s'", path);
+	if (populated(fd)) {
+		log_error("cgroup '%s' has processes of an earlier container that can't be killed: "
+			  "look what they wait for",
+			path);
+		return -EBUSY;
+	}
 	(void)file_write_string(fd, "cgroup.max.depth", PAYLOAD_MAX_DEPTH);
 	r = delegate(fd, uid);
 	if (r < 0)
@@ -223,14 +237,6 @@ static int64_t now_ms(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static bool populated(int fd)
-{
-	_cleanup_free_ char *text = NULL;
-
-	return file_read_all(fd, "cgroup.events", 0, 4096, &text) > 0 &&
-	       strstr(text, "populated 1");
 }
 
 /* Waits until no process is left (cgroup.events changes wake poll() with POLLPRI). */

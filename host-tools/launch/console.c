@@ -181,9 +181,21 @@ int console_start(struct console *console, int console_fd)
 		stream_reopen(STDOUT_FILENO, O_WRONLY));
 }
 
+void console_hang_up(struct console *console)
+{
+	stream_finish(&console->in, 0);
+}
+
+bool console_is_drained(const struct console *console)
+{
+	return console->mode != CONSOLE_PIPES ||
+	       (stream_is_done(&console->out) && stream_is_done(&console->err));
+}
+
 void console_finish(struct console *console)
 {
-	int timeout = console->mode == CONSOLE_PIPES ? -1 : FINISH_TIMEOUT_MS;
+	/* of a command everything has arrived, or its caller has lost patience */
+	int timeout = console->mode == CONSOLE_PIPES ? 0 : FINISH_TIMEOUT_MS;
 
 	stream_finish(&console->in, 0);
 	stream_finish(&console->out, timeout);

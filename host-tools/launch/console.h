@@ -42,5 +42,12 @@ int console_start(struct console *console, int console_fd);
 /* The caller's terminal has a new size. */
 void console_resize(struct console *console);
 
+/* The guest has ended: nobody is left to read the caller's input. */
+void console_hang_up(struct console *console);
+
+/* Has all that a command wrote to its pipes arrived? Of a console nobody waits for more than
+ * console_finish() does. */
+bool console_is_drained(const struct console *console);
+
 /* The guest has ended: what it wrote is written out, the caller's terminal is as before. */
 void console_finish(struct console *console);

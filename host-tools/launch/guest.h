@@ -16,6 +16,7 @@ enum init_kind guest_init_kind(const struct container_config *config, int root);
  */
 int guest_populate_run(const struct launch *launch, int root, enum init_kind kind);
 
-/* The container's id, 32 hex digits: MachineID=, or one derived from the name that stays the same.
+/* The container's id, 32 hex digits: MachineID=, or one derived from name and root that stays the
+ * same.
  */
 void guest_uuid(const struct container_config *config, char ret[33]);

@@ -264,6 +264,11 @@ static void drain(struct stream *s, int timeout_ms)
 	}
 }
 
+bool stream_is_done(const struct stream *s)
+{
+	return !s->buffer || (s->ended && s->start == s->end);
+}
+
 void stream_finish(struct stream *s, int timeout_ms)
 {
 	/* the events first: they must not outlive their descriptors in epoll */

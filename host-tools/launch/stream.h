@@ -36,6 +36,10 @@ struct stream {
  */
 int stream_start(struct stream *stream, struct event_base *base, int from, int to);
 
+/* Nothing more will come, and what came has been written (or nobody takes it); also the null state.
+ */
+bool stream_is_done(const struct stream *stream);
+
 /*
  * Copies what is left (from has no writer any more, or nobody who matters) and closes both; waits
  * for a slow reader at most timeout_ms in all, -1 for as long as it takes; 0 copies nothing more.

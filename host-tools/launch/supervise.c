@@ -42,13 +42,14 @@
 #define STOP_TIMEOUT_COMMAND_SEC 10
 #define EXIT_OWN 125
 
-enum phase { BUILDING, STARTING, RUNNING, STOPPING };
+enum phase { BUILDING, STARTING, RUNNING, STOPPING, ENDED };
 
 static const char *const phase_names[] = {
 	[BUILDING] = "starting",
 	[STARTING] = "starting",
 	[RUNNING] = "running",
 	[STOPPING] = "stopping",
+	[ENDED] = "stopping",
 };
 
 struct supervisor {
@@ -57,6 +58,7 @@ struct supervisor {
 	enum phase phase;
 	enum init_kind init;
 	uint64_t since_usec; /* CLOCK_REALTIME of the last boot */
+	bool ready;	     /* this guest's PID 1 has said READY=1 */
 	bool announced;	     /* systemd has our READY=1 */
 	bool failed;	     /* the guest could not be built or executed */
 	bool stop_wanted;
@@ -124,7 +126,10 @@ static void on_notify(int fd, short what, void *arg)
 	struct supervisor *s = arg;
 
 	(void)what;
-	if (notify_is_ready(fd, s->leader))
+	if (!notify_is_ready(fd, s->leader))
+		return;
+	s->ready = true;
+	if (s->phase != BUILDING) /* it can be quicker than our own news of its exec */
 		announce_ready(s);
 }
 
@@ -138,7 +143,7 @@ static void guest_executed(struct supervisor *s)
 	s->phase = STARTING;
 	if (wait_for_init == AUTO)
 		wait_for_init = s->init == INIT_SYSTEMD ? YES : NO;
-	if (wait_for_init == NO)
+	if (wait_for_init == NO || s->ready)
 		announce_ready(s);
 	if (s->stop_wanted)
 		stop_guest(s);
@@ -180,8 +185,10 @@ static void on_leader_end(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* while the builder runs, its end says more; a leader that ends first takes it along */
-	if (s->builder_fd < 0)
+	/* while the builder runs, its end says more, and looks here again */
+	if (s->builder_fd >= 0)
+		(void)event_del(s->leader_event);
+	else
 		(void)event_base_loopbreak(s->base);
 }
 
@@ -294,6 +301,8 @@ static void on_builder_end(int fd, short what, void *arg)
 		(void)pidfd_send_signal(s->leader_fd, SIGKILL, NULL, 0);
 	if (s->failed && s->leader_fd < 0)
 		(void)event_base_loopbreak(s->base);
+	if (s->leader_event)
+		(void)event_add(s->leader_event, NULL);
 	if (!s->failed && s->error_fd < 0)
 		guest_executed(s);
 }
@@ -358,6 +367,10 @@ static void stop_guest(struct supervisor *s)
 
 static void request_stop(struct supervisor *s)
 {
+	if (s->phase == ENDED) {
+		s->killed = true; /* what is left to do is to write out what it wrote */
+		return;
+	}
 	if (s->stop_wanted) {
 		kill_guest(s); /* asked twice */
 		return;
@@ -471,7 +484,7 @@ static int start_guest(struct supervisor *s)
 	int r;
 
 	s->phase = BUILDING;
-	s->failed = s->killed = false;
+	s->failed = s->killed = s->ready = false;
 	s->init = launch->config.boot ? INIT_OTHER : INIT_COMMAND;
 	r = cgroup_make_payload(
 		launch->service, launch->config.name, launch->range.base, &launch->cgroup);
@@ -515,6 +528,11 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 		(void)waitid(P_PIDFD, (id_t)s->leader_fd, ret_info, WEXITED);
 	}
 	cgroup_destroy(&s->launch->cgroup);
+	/* a reader may take its time, and the caller may lose patience with it */
+	s->phase = ENDED;
+	console_hang_up(&s->console);
+	while (!console_is_drained(&s->console) && !s->killed && !s->stop_wanted)
+		(void)event_base_loop(s->base, EVLOOP_ONCE);
 	console_finish(&s->console);
 	close_fdp(&s->builder_fd);
 	close_fdp(&s->build_socket);
@@ -591,6 +609,19 @@ static int prepare(struct supervisor *s)
 	return watch_signals(s);
 }
 
+/* A guest that reboots as soon as it has booted gets a second's rest, and the host with it. */
+static void rest(struct supervisor *s)
+{
+	static const struct timeval second = { .tv_sec = 1 };
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if ((uint64_t)now.tv_sec * 1000000 - s->since_usec > 1000000)
+		return;
+	(void)event_base_loopexit(s->base, &second);
+	(void)event_base_dispatch(s->base);
+}
+
 static int run_guests(struct supervisor *s)
 {
 	struct timespec now;
@@ -610,6 +641,10 @@ static int run_guests(struct supervisor *s)
 		if (!has_rebooted(s, &info))
 			return final_status(s, &info);
 		log_info("container '%s' reboots", s->launch->config.name);
+		s->phase = BUILDING;
+		rest(s);
+		if (s->stop_wanted)
+			return 0;
 	}
 }
 
