@@ -26,7 +26,7 @@ static int said_fd = -EBADF, real_stderr = -EBADF;
 
 static void listen_begin(void)
 {
-	(void)ftruncate(said_fd, 0);
+	assert_return_code(ftruncate(said_fd, 0), errno);
 	(void)lseek(said_fd, 0, SEEK_SET);
 	assert_true(dup2(said_fd, STDERR_FILENO) >= 0);
 }
