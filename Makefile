@@ -107,6 +107,11 @@ $(B)/narthex: $(NARTHEX_OBJ)
 	$(call say,LINK,$@)
 	$(link_narthex)
 
+# the verbs that need more than libc; narthex executes it
+$(B)/narthex-ctl: $(call obj,host-tools/ctl/main.c) $(B)/libctl.a $(B)/libhost.a $(B)/libcommon.a
+	$(call say,LINK,$@)
+	$(link) $(CTL_LIBS)
+
 $(B)/narthex-generator: $(call obj,host-tools/generator.c) $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link)
