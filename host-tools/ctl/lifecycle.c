@@ -245,7 +245,7 @@ static int stop_one(
 	sd_bus *bus, const char *verb, const char *container, bool at_once, bool *ret_ask)
 {
 	_cleanup_close_ int launcher = -EBADF;
-	enum runner runner;
+	enum runner runner = RUNNER_NONE;
 	int r = runner_find(bus, verb, container, &runner, &launcher);
 
 	if (r < 0)

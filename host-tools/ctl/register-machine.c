@@ -133,7 +133,7 @@ static int release_name(sd_bus *bus, const char *name)
 		return -EEXIST;
 	}
 	if (r > 0)
-		r = call_unregister(bus, name);
+		(void)call_unregister(bus, name);
 	/* it may have gone by itself: the next attempt tells */
 	return 0;
 }

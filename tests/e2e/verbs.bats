@@ -7,6 +7,8 @@ load lib
 teardown() {
   [ ! -s "$BATS_TEST_TMPDIR/pid" ] || kill -KILL "$(cat "$BATS_TEST_TMPDIR/pid")" 2>/dev/null || true
   guests_remove_all
+  # those in the foreground have no configuration
+  rm -rf --one-file-system "$containers"/{front,quick}
 }
 
 # A member of `narthex status --json`: a number, true, null, or a string with its quotes.
@@ -31,10 +33,11 @@ as_nobody() {
 }
 
 # A container in the foreground that boots, started by a process of the test.
-foreground() { # NAME [OPTION…]
+foreground() { # NAME
   local name=$1
   shift
   guest_tree "$name"
+  [ "$flavour" = userns ] || set -- --private-users=no
   narthex run --name "$name" "$@" </dev/null >"$BATS_TEST_TMPDIR/console" 2>&1 3>&- &
   echo $! >"$BATS_TEST_TMPDIR/pid"
   poll 30 state_is "$name" running
