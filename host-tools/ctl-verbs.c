@@ -78,5 +78,12 @@ const struct verb ctl_verbs[] = {
 		.args = "[--yes] NAME",
 		.help = "stop a container and remove it with all its files",
 	},
+	{
+		.name = "cp",
+		.args = "[OPTION…] [NAME:]SRC… [NAME:]DST",
+		.help = "copy files into a container or out of it",
+		.more = "An argument that begins with NAME: is in the container NAME, any other "
+			"on the host.",
+	},
 	{},
 };

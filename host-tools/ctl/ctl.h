@@ -26,3 +26,5 @@ extern const struct verb_option create_options[];
 int cmd_create(const struct verb *verb, int argc, char **argv);
 extern const struct verb_option destroy_options[];
 int cmd_destroy(const struct verb *verb, int argc, char **argv);
+extern const struct verb_option cp_options[];
+int cmd_cp(const struct verb *verb, int argc, char **argv);

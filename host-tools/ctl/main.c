@@ -30,6 +30,7 @@ static const struct {
 	{ "logs", logs_options, cmd_logs },
 	{ "create", create_options, cmd_create },
 	{ "destroy", destroy_options, cmd_destroy },
+	{ "cp", cp_options, cmd_cp },
 	{},
 };
 
