@@ -25,8 +25,11 @@
 #include <sys/sysmacros.h>
 #include <termios.h>
 
-#define LANE_SURE 4096 /* PIPE_BUF: a pipe that is writable has room for it */
+#define PIPE_FULL 32768 /* in one piece: half of a pipe's usual size */
+#define LANE_SURE 4096	/* PIPE_BUF: a pipe that is writable has room for it */
 #define SPLICE_MAX (1U << 20)
+/* A pipe of ours that has been full once is made this big: fewer switches between its ends. */
+#define PIPE_BIG (1 << 20) /* what /proc/sys/fs/pipe-max-size allows everybody */
 /* What a pty can hold: its buffers' 64 KiB and what the line discipline has. */
 #define PTY_MAX (128U * 1024)
 
@@ -166,6 +169,14 @@ static size_t bytes_waiting(int fd)
 	return ioctl(fd, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0;
 }
 
+/* Of the pipes on the way only ours: the caller's are his. It may be refused, and then isn't
+ * needed. */
+static void grow(struct lane *lane)
+{
+	(void)fcntl(is_ours(lane->from) ? lane->from : lane->to, F_SETPIPE_SZ, PIPE_BIG);
+	lane->grown = true;
+}
+
 static void move_pages(struct lane *lane)
 {
 	size_t most = lane->left < SPLICE_MAX ? lane->left : SPLICE_MAX;
@@ -174,6 +185,8 @@ static void move_pages(struct lane *lane)
 	struct stat st = {};
 
 	if (n > 0) {
+		if (n >= PIPE_FULL && !lane->grown)
+			grow(lane);
 		passed(lane, (size_t)n);
 	} else if (n == 0 ||
 		   (errno == EAGAIN && lane->left != SIZE_MAX && bytes_waiting(lane->from) == 0)) {
