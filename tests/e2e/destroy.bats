@@ -57,7 +57,7 @@ END
   # deeper than any path may be long
   (
     set +e
-    for _ in {1..1500}; do
+    for _ in {1..400}; do
       mkdir d-with-a-name && cd d-with-a-name 2>/dev/null || break
     done
   )
