@@ -177,6 +177,49 @@ static void test_hang_up_everywhere(void **state)
 	hang_up(NULL);
 }
 
+static void test_share(void **state)
+{
+	int fd = session_cgroup_share(&cgroups, "exec"),
+	    again = session_cgroup_share(&cgroups, "exec");
+
+	assert_true(fd >= 0);
+	assert_true(again >= 0);
+	(void)close(fd);
+	(void)close(again);
+	assert_true(session_cgroup_remove(&cgroups, "exec"));
+}
+
+/* A child that is held up before its exec holds up nobody else: here by a frozen cgroup. */
+static void test_held_up(void **state)
+{
+	_cleanup_close_ int fd = session_cgroup_share(&cgroups, "frozen");
+	char *argv[] = { (char *)"sh", (char *)"-c", (char *)"exit 7", NULL };
+	char *envp[] = { NULL };
+	const struct spawn_request request = {
+		.path = "/bin/sh",
+		.argv = argv,
+		.envp = envp,
+		.cwd = "/",
+		.stdio = { 0, 1, 2 },
+		.cgroup_fd = fd,
+	};
+	int pidfd, report;
+	siginfo_t info;
+	pid_t pid;
+
+	assert_true(fd >= 0);
+	assert_int_equal(file_write_string(fd, "cgroup.freeze", "1"), 0);
+	assert_int_equal(spawn_apart(&spawner, &request, &pid, &pidfd, &report, NULL), 0);
+	assert_int_equal(spawn_outcome(report, NULL), -EINPROGRESS);
+	assert_int_equal(file_write_string(fd, "cgroup.freeze", "0"), 0);
+	assert_return_code(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED), errno);
+	assert_int_equal(info.si_status, 7);
+	assert_int_equal(spawn_outcome(report, NULL), 0);
+	(void)close(pidfd);
+	(void)close(report);
+	assert_true(session_cgroup_remove(&cgroups, "frozen"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +227,8 @@ int main(void)
 		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_hang_up),
 		cmocka_unit_test(test_hang_up_everywhere),
+		cmocka_unit_test(test_share),
+		cmocka_unit_test(test_held_up),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
