@@ -295,6 +295,10 @@ static void test_failures(void **state)
 		expect_not_started(user, "/no/such", "true", EXEC_STEP_DIRECTORY, ENOENT);
 	}
 	expect_not_started("daemon", "/root", "true", EXEC_STEP_DIRECTORY, EACCES);
+	/* one that is there but can't be executed counts, not the last one */
+	start(0, "", "", (const char *[]){ "passwd", NULL },
+		(const char *[]){ "PATH=/etc:/nonexistent", NULL });
+	expect_failed(EXEC_STEP_PROGRAM, EACCES);
 }
 
 static void test_shells(void **state)

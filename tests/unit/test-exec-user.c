@@ -134,6 +134,7 @@ static void test_change(void **state)
 	put(fresh, "adm:x:4:alice,b\nx:x:5:b\n");
 	assert_return_code(rename(fresh, group), errno);
 	assert_int_equal(find("b")->n_groups, 3);
+	assert_int_equal(find("b")->groups[2], 5);
 	assert_return_code(unlink(passwd), errno);
 	expect_none("b");
 }
