@@ -75,11 +75,14 @@ const char *spawn_step_text(enum spawn_step step)
 
 static uint64_t ignored_signals(void)
 {
-	struct sigaction action;
+	/* The kernel's layout begins with the handler on every architecture. Not sigaction(3): it
+	 * refuses the two that threads use inside the C library. */
+	unsigned long action[4];
 	uint64_t ignored = 0;
 
 	for (int sig = 1; sig < _NSIG; sig++)
-		if (sigaction(sig, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+		if (syscall(SYS_rt_sigaction, sig, NULL, action, (size_t)_NSIG / 8) == 0 &&
+			action[0] == (unsigned long)SIG_IGN)
 			ignored |= UINT64_C(1) << (sig - 1);
 	return ignored;
 }

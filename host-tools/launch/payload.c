@@ -113,11 +113,14 @@ static void take_stdio(const struct payload_stdio *stdio)
 
 void signals_reset(void)
 {
+	/* the kernel's struct sigaction on any architecture: SIG_DFL, no flags, an empty mask */
+	static const unsigned long by_default[4];
 	sigset_t none;
 
 	(void)sigemptyset(&none);
-	for (int i = 1; i <= SIGRTMAX; i++)
-		(void)signal(i, SIG_DFL);
+	/* not by signal(3): it refuses the two that threads use inside the C library */
+	for (int i = 1; i < NSIG; i++)
+		(void)syscall(SYS_rt_sigaction, i, by_default, NULL, (size_t)(NSIG - 1) / 8);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
