@@ -149,12 +149,16 @@ agent_pids() { # NAME
   find "/sys/fs/cgroup$cgroup" -path '*/narthex-agent.service*' -name cgroup.procs -exec cat {} +
 }
 
+guest_pids() { # NAME
+  find "/sys/fs/cgroup$(systemctl show -P ControlGroup "container-$1")" -name cgroup.procs -exec cat {} + 2>/dev/null
+}
+
 # How many processes with this in their command line are in the guest.
 guest_count() { # NAME PATTERN
   local pid n=0
-  for pid in $(find "/sys/fs/cgroup$(systemctl show -P ControlGroup "container-$1")" -name cgroup.procs -exec cat {} + 2>/dev/null); do
+  while read -r pid; do
     tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q -- "$2" && n=$((n + 1))
-  done
+  done < <(guest_pids "$1")
   echo $n
 }
 

@@ -12,28 +12,29 @@ teardown_file() {
   rm -rf --one-file-system "${containers:?}/tree"
 }
 
-options() {
-  echo --root "$containers/tree" --ephemeral
-  [ "$flavour" = userns ] || echo --private-users=no
+setup() {
+  no_userns=()
+  [ "$flavour" = userns ] || no_userns=(--private-users=no)
+  options=(--root "$containers/tree" --ephemeral "${no_userns[@]}")
 }
 
 @test "a command's output and exit status" {
-  run -0 timeout 30 narthex run $(options) -- /bin/echo hello
+  run -0 timeout 30 narthex run "${options[@]}" -- /bin/echo hello
   matches "$output" 'hello'
-  run -3 timeout 30 narthex run $(options) -- /bin/sh -c 'exit 3'
-  run -143 timeout 30 narthex run $(options) -- /bin/sh -c 'kill -TERM $$'
-  run -127 timeout 30 narthex run $(options) -- no-such-command
-  run -126 timeout 30 narthex run $(options) -- /etc/passwd
+  run -3 timeout 30 narthex run "${options[@]}" -- /bin/sh -c 'exit 3'
+  run -143 timeout 30 narthex run "${options[@]}" -- /bin/sh -c 'kill -TERM $$'
+  run -127 timeout 30 narthex run "${options[@]}" -- no-such-command
+  run -126 timeout 30 narthex run "${options[@]}" -- /etc/passwd
 }
 
 @test "stdin, stdout and stderr are the command's own" {
-  equal "$(echo text | timeout 30 narthex run $(options) -- cat 2>/dev/null)" text
-  equal "$(timeout 30 narthex run $(options) -- sh -c 'echo err >&2; echo out' 2>/dev/null)" out
-  equal "$(head -c 10000000 /dev/zero | timeout 30 narthex run $(options) -- cat 2>/dev/null | wc -c)" 10000000
+  equal "$(echo text | timeout 30 narthex run "${options[@]}" -- cat 2>/dev/null)" text
+  equal "$(timeout 30 narthex run "${options[@]}" -- sh -c 'echo err >&2; echo out' 2>/dev/null)" out
+  equal "$(head -c 10000000 /dev/zero | timeout 30 narthex run "${options[@]}" -- cat 2>/dev/null | wc -c)" 10000000
 }
 
 @test "it is a container: PID 2, a hostname, no other processes" {
-  equal "$(timeout 30 narthex run $(options) --name boxed -- sh -c 'echo $$; cat /proc/sys/kernel/hostname' 2>/dev/null)" $'2\nboxed'
+  equal "$(timeout 30 narthex run "${options[@]}" --name boxed -- sh -c 'echo $$; cat /proc/sys/kernel/hostname' 2>/dev/null)" $'2\nboxed'
 }
 
 @test "usage errors are 2, own errors 125" {
@@ -45,7 +46,7 @@ options() {
 
 @test "booted in the foreground: doors work, TERM stops it in order, nothing is left" {
   local pid status=0
-  timeout 120 narthex run $(options) --name fore --private-network --host-address 10.30.0.1 --local-address 10.30.0.2 \
+  timeout 120 narthex run "${options[@]}" --name fore --private-network --host-address 10.30.0.1 --local-address 10.30.0.2 \
     </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
   pid=$!
   /build/tests/knock first /run/narthex/fore/root/var/lib/root-shell.socket $((60 * slow)) 'id -u' 0 || {
@@ -61,7 +62,7 @@ options() {
 
 @test "the host's own tree, ephemeral, as in make demo" {
   local pid
-  timeout 120 narthex run --root / --ephemeral --name self --private-network $([ "$flavour" = userns ] || echo --private-users=no) \
+  timeout 120 narthex run --root / --ephemeral --name self --private-network "${no_userns[@]}" \
     </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
   pid=$!
   /build/tests/knock first /run/narthex/self/root/var/lib/root-shell.socket $((60 * slow)) 'echo $((6*7))' 42 || {

@@ -302,7 +302,11 @@ static void nothing_of_a_command_is_lost(void **state)
 	assert_int_equal(write(guest.fds[1], text, sizeof(text)), sizeof(text));
 	for (int i = 0; i < 3; i++)
 		(void)close(guest.fds[i]);
-	console_finish(&console); /* it has ended before the loop ran */
+	/* it has ended before the loop ran */
+	console_hang_up(&console);
+	while (!console_is_drained(&console))
+		assert_true(event_base_loop(base, EVLOOP_ONCE) >= 0);
+	console_finish(&console);
 	while ((r = read(ends[1], got + n, sizeof(got) - n)) > 0)
 		n += (size_t)r;
 	assert_int_equal(n, sizeof(text));
