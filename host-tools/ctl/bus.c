@@ -133,22 +133,6 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
 	return r;
 }
 
-static int get_invocation(sd_bus *bus, const char *path, char ret[33])
-{
-	sd_bus_message *reply = NULL;
-	const unsigned char *id;
-	size_t n = 0;
-	int r = sd_bus_get_property(
-		bus, DESTINATION, path, UNIT, "InvocationID", NULL, &reply, "ay");
-
-	if (r >= 0)
-		r = sd_bus_message_read_array(reply, 'y', (const void **)&id, &n);
-	for (size_t i = 0; r >= 0 && n == 16 && i < n; i++)
-		(void)snprintf(ret + 2 * i, 3, "%02x", id[i]);
-	sd_bus_message_unref(reply);
-	return r;
-}
-
 static int read_state(sd_bus *bus, const char *path, struct unit_state *state)
 {
 	int need_reload = 0;
@@ -162,8 +146,6 @@ static int read_state(sd_bus *bus, const char *path, struct unit_state *state)
 		r = sd_bus_get_property_trivial(
 			bus, DESTINATION, path, UNIT, "NeedDaemonReload", NULL, 'b', &need_reload);
 	state->need_reload = need_reload != 0;
-	if (r >= 0)
-		r = get_invocation(bus, path, state->invocation);
 	if (r >= 0)
 		r = get_text(bus, path, SERVICE, "Result", state->result, sizeof(state->result));
 	if (r >= 0)

@@ -32,7 +32,6 @@ struct unit_state {
 	int main_status; /* how the launcher ended last: its status or signal */
 	unsigned main_pid;
 	bool need_reload; /* the configuration has changed since systemd read it */
-	char invocation[33];
 };
 
 /* 0 or -errno; a unit that isn't there is "not-found" and "inactive". Doesn't log. */

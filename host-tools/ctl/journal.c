@@ -29,15 +29,11 @@ static int match_unit(sd_journal *journal, const struct journal_query *query)
 	int r = match(journal, "_SYSTEMD_UNIT", query->unit);
 
 	if (r >= 0)
-		r = match(journal, "_SYSTEMD_INVOCATION_ID", query->invocation);
-	if (r >= 0)
 		r = sd_journal_add_disjunction(journal);
 	if (r >= 0)
 		r = match(journal, "UNIT", query->unit);
 	if (r >= 0)
 		r = match(journal, "_PID", "1");
-	if (r >= 0)
-		r = match(journal, "INVOCATION_ID", query->invocation);
 	return r;
 }
 
@@ -78,8 +74,15 @@ static int write_time(sd_journal *journal, FILE *f)
 static int write_entry(sd_journal *journal, const struct journal_query *query, FILE *f)
 {
 	_cleanup_free_ char *message = NULL, *who = NULL;
-	int r = get_escaped(journal, "MESSAGE", &message);
+	uint64_t usec;
+	int r;
 
+	/* not by its invocation: journald doesn't know that of a process that has ended meanwhile
+	 */
+	if (query->since_usec > 0 && sd_journal_get_realtime_usec(journal, &usec) >= 0 &&
+		usec < query->since_usec)
+		return 0;
+	r = get_escaped(journal, "MESSAGE", &message);
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)

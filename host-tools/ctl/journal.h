@@ -4,14 +4,15 @@
 /* What the journal has of a container: its console, its launcher, and systemd about its unit. */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 struct journal_query {
 	const char *unit;
-	const char *invocation; /* only this start of the unit: 32 hex digits; NULL or "": all */
-	unsigned lines;		/* the last so many; 0: all */
-	bool follow;		/* then wait for more, for ever */
-	const char *prefix;	/* before each line; NULL: its time */
+	uint64_t since_usec; /* only what was said from then on (CLOCK_REALTIME); 0: all */
+	unsigned lines;	     /* the last so many; 0: all */
+	bool follow;	     /* then wait for more, for ever */
+	const char *prefix;  /* before each line; NULL: its time */
 };
 
 /*

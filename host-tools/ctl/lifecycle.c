@@ -61,8 +61,8 @@ int runner_find(
 
 /* --- starting ------------------------------------------------------------------------------ */
 
-/* The last words of the unit's last start. */
-static void show_last_words(const char *container, const struct unit_state *state)
+/* What the unit has said since it was told to start. */
+static void show_last_words(const char *container, uint64_t since_usec)
 {
 	char unit[UNIT_NAME_SIZE];
 
@@ -72,14 +72,15 @@ static void show_last_words(const char *container, const struct unit_state *stat
 	(void)journal_show(
 		&(struct journal_query){
 			.unit = unit,
-			.invocation = state->invocation,
+			.since_usec = since_usec,
 			.lines = EXPLAIN_LINES,
 			.prefix = "  ",
 		},
 		stderr);
 }
 
-static void explain_failure(sd_bus *bus, const char *verb, const struct unit_job *job)
+static void explain_failure(
+	sd_bus *bus, const char *verb, const struct unit_job *job, uint64_t since_usec)
 {
 	struct unit_state state = {};
 	const char *name = job->container;
@@ -103,7 +104,7 @@ static void explain_failure(sd_bus *bus, const char *verb, const struct unit_job
 	else
 		log_error("%s: container '%s' failed (%s):", verb, name,
 			state.result[0] ? state.result : job->result);
-	show_last_words(name, &state);
+	show_last_words(name, since_usec);
 	if (strcmp(state.sub, "auto-restart") == 0)
 		log_error("%s: systemd goes on trying; 'narthex stop %s' ends that", verb, name);
 }
@@ -143,8 +144,12 @@ int containers_start(
 {
 	_cleanup_free_ struct unit_job *jobs = calloc(n, sizeof(*jobs));
 	bool failed = false, reload = false;
+	struct timespec now;
+	uint64_t since_usec;
 	int r;
 
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	since_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	if (!jobs)
 		return log_errno(-ENOMEM, "%s", verb);
 	for (size_t i = 0; i < n; i++) {
@@ -163,7 +168,7 @@ int containers_start(
 			continue;
 		failed = true;
 		if (jobs[i].result[0])
-			explain_failure(bus, verb, &jobs[i]);
+			explain_failure(bus, verb, &jobs[i], since_usec);
 	}
 	return failed ? -EIO : 0;
 }
