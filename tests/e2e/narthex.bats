@@ -78,7 +78,8 @@ complete_with() { # WORD…: what bash would offer for the last one
 }
 
 @test "completion in bash" {
-  equal "$(complete_with narthex c)" check
+  equal "$(complete_with narthex ch)" check
+  equal "$(complete_with narthex c)" $'create\ncp\ncheck'
   equal "$(complete_with narthex run --loc)" $'--local-address=\n--local-address6='
   equal "$(complete_with narthex run --private-users = p)" pick
   equal "$(complete_with narthex help r)" run
