@@ -82,7 +82,7 @@ complete_with() { # WORD…: what bash would offer for the last one
   equal "$(complete_with narthex c)" $'create\ncp\ncheck'
   equal "$(complete_with narthex run --loc)" $'--local-address=\n--local-address6='
   equal "$(complete_with narthex run --private-users = p)" pick
-  equal "$(complete_with narthex help r)" run
+  equal "$(complete_with narthex help ru)" run
   # shellcheck disable=SC2154 # it is the library's
   mkdir -p "$conf_dir"
   touch "$conf_dir/completed.conf"
