@@ -143,9 +143,12 @@ static const char *get_variable(char *const *env, const char *name_and_sign)
 static int make_paths(struct exec_request *request, const char *program)
 {
 	const char *search = get_variable(request->env, "PATH=");
-	size_t n = 1, len = strlen(program);
+	size_t n = 1, len;
 	char *text;
 
+	if (!program)
+		return -EINVAL;
+	len = strlen(program);
 	if (strchr(program, '/'))
 		search = "";
 	for (const char *p = search; *p; p++)

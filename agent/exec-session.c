@@ -431,7 +431,7 @@ static int receive(const struct exec_session *session, struct packet *ret)
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int) * FDS_MAX)];
-	} control;
+	} control = {};
 	struct iovec iov = { session->all->exec.request->buf, EXEC_MESSAGE_MAX };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -485,7 +485,7 @@ static void take_packet(struct exec_session *session, struct packet *packet)
 
 static void receive_packet(struct exec_session *session)
 {
-	struct packet packet;
+	struct packet packet = {};
 	int r = receive(session, &packet);
 
 	if (r == -EAGAIN || r == -EINTR)

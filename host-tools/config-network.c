@@ -139,7 +139,7 @@ int config_parse_mac(struct config_value *value)
 	for (size_t i = 0; *value->text && i < sizeof(mac); i++, p += 3) {
 		int high = hex_digit(p[0]);
 		int low = high < 0 ? -1 : hex_digit(p[1]);
-		char end = low < 0 ? '\0' : p[2];
+		int end = low < 0 ? 0 : p[2];
 
 		if (low < 0 || (i < 5 ? end != ':' && end != '-' : end != '\0'))
 			return config_refuse(value, "must be six bytes in hexadecimal, like "

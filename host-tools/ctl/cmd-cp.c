@@ -66,7 +66,8 @@ struct place {
 	char base[NAME_MAX + 1]; /* what a copy in a directory is called; ".": only its contents */
 };
 
-#define PLACE_NULL ((struct place){ .tree = { .root = AT_FDCWD }, .dir_fd = -EBADF })
+#define PLACE_NULL                                                                                 \
+	((struct place){ .text = "", .path = "", .tree = { .root = AT_FDCWD }, .dir_fd = -EBADF })
 
 static int refuse(const struct place *place, int r, const char *what)
 {

@@ -138,7 +138,7 @@ static int check_owner(struct destroy *d, const char *tree)
 			d->has_tree = false;
 		}
 	}
-	for (char **name = names; d->has_tree && *name; name++) {
+	for (char **name = names; name && d->has_tree && *name; name++) {
 		_cleanup_free_ char *other = NULL, *real = NULL;
 
 		if (strcmp(*name, d->name) == 0 || conf_root(CONFIG_DIR, *name, &other) < 0)

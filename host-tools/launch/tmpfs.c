@@ -10,6 +10,7 @@
 #include "mnt.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -59,9 +60,9 @@ static bool take_attribute(struct tmpfs_plan *plan, const char *word)
 /* uid= and gid= are the guest's. */
 static const char *shift_id(const struct uid_range *range, const char *text, char out[16])
 {
-	unsigned long id = strtoul(text, NULL, 10);
+	unsigned long id = text ? strtoul(text, NULL, 10) : ULONG_MAX;
 
-	if (range->base != 0 && id >= range->count)
+	if (!text || (range->base != 0 && id >= range->count))
 		return NULL;
 	(void)snprintf(out, 16, "%lu", range->base + id);
 	return out;

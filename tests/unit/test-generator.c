@@ -47,7 +47,8 @@ static const char *content(const char *name)
 
 	if (file_read_all(AT_FDCWD, path_of(name), 0, sizeof(text) - 1, &all) < 0)
 		return "";
-	return strcpy(text, all);
+	(void)snprintf(text, sizeof(text), "%s", all);
+	return text;
 }
 
 static const char *link_of(const char *name)
@@ -107,7 +108,7 @@ static int setup(void **state)
 {
 	static const char *const dirs[] = { "etc", "etc/narthex", "out", "early", "late" };
 
-	strcpy(dir + strlen(dir) - 6, "XXXXXX");
+	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6);
 	if (!mkdtemp(dir))
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)

@@ -61,7 +61,7 @@ static int connect_client(void)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	(void)strcpy(address.sun_path, f.path);
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", f.path);
 	assert_return_code(connect(fd, (struct sockaddr *)&address, sizeof(address)), errno);
 	return fd;
 }
@@ -90,7 +90,7 @@ static void test_stale(void **state)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	(void)strcpy(address.sun_path, f.path);
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", f.path);
 	assert_return_code(bind(fd, (struct sockaddr *)&address, sizeof(address)), errno);
 	assert_return_code(listen(fd, 1), errno);
 	assert_int_equal(bind_door("login"), -EADDRINUSE);

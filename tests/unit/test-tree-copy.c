@@ -331,7 +331,9 @@ static void copies_what_is_deep(void **state)
 	char path[4096] = SRC;
 
 	for (int i = 0; i < 200; i++) {
-		strcat(path, "/d");
+		size_t len = strlen(path);
+
+		(void)snprintf(path + len, sizeof(path) - len, "/d");
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
 	assert_int_equal(copy(OUTWARDS, false, "d", 0), 0);

@@ -195,7 +195,9 @@ static void leaves_a_deep_mounted_directory(void **state)
 	struct tree_removal removal = {};
 
 	for (int i = 0; i < 200; i++) {
-		strcat(path, "/d");
+		size_t len = strlen(path);
+
+		(void)snprintf(path + len, sizeof(path) - len, "/d");
 		assert_int_equal(mkdir(path, 0755), 0);
 	}
 	assert_int_equal(mount(OUTSIDE, path, NULL, MS_BIND, NULL), 0);
