@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 /*
@@ -11,9 +12,10 @@
  * A client that half-closes (shutdown(SHUT_WR)) still reads what its program writes; one that is
  * gone doesn't. The kernel tells the two apart, EPOLLRDHUP and EPOLLHUP, but libevent reports
  * both as EV_CLOSED, or as readable and writable, which no socket of a root shell may be watched
- * for: its bytes are the shell's. So the sockets are watched in an epoll instance of their own with
- * no events asked for (the kernel delivers EPOLLHUP and EPOLLERR all the same) and libevent
- * watches that instance: it is readable when one of its members has something to tell.
+ * for: its bytes are the shell's. So the sockets are watched in an epoll instance of their own,
+ * which libevent watches: it is readable when one of its members has something to tell. A member
+ * asks for EPOLLRDHUP until that has come, then for nothing: the kernel delivers EPOLLHUP and
+ * EPOLLERR all the same.
  *
  * One member is fetched at a time, and a told one is removed before its callback runs: a callback
  * may stop any other watch without leaving a stale pointer in an array of ours.
@@ -30,6 +32,13 @@ static void hangups_ready(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < PER_TURN && epoll_wait(fd, &event, 1, 0) == 1; i++) {
 		struct hangup_watch *watch = event.data.ptr;
 
+		if (!(event.events & (EPOLLHUP | EPOLLERR))) {
+			struct epoll_event only_gone = { .data.ptr = watch };
+
+			watch->ended = true;
+			(void)epoll_ctl(fd, EPOLL_CTL_MOD, watch->fd, &only_gone);
+			continue;
+		}
 		(void)epoll_ctl(fd, EPOLL_CTL_DEL, watch->fd, NULL);
 		watch->fd = -EBADF;
 		watch->gone(watch->arg);
@@ -61,9 +70,11 @@ void hangups_done(struct hangups *hangups)
 int hangup_start(struct hangups *hangups, struct hangup_watch *watch, int fd,
 	void (*gone)(void *arg), void *arg)
 {
-	struct epoll_event event = { .events = 0, .data.ptr = watch };
+	struct epoll_event event = { .events = EPOLLRDHUP, .data.ptr = watch };
+	struct pollfd before = { .fd = fd };
 
 	*watch = (struct hangup_watch){ .fd = fd, .gone = gone, .arg = arg };
+	watch->ended = poll(&before, 1, 0) > 0 && (before.revents & POLLHUP);
 	if (epoll_ctl(hangups->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
 		watch->fd = -EBADF;
 		return -errno;

@@ -3,6 +3,8 @@
 
 /* Tells when the other end of a stream socket has gone for good; a half-close doesn't count. */
 
+#include <stdbool.h>
+
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
@@ -12,7 +14,8 @@ struct hangups {
 };
 
 struct hangup_watch {
-	int fd; /* borrowed; negative: not watching */
+	int fd;	    /* borrowed; negative: not watching */
+	bool ended; /* the peer ended its side first (a half-close) and then went */
 	void (*gone)(void *arg);
 	void *arg;
 };
@@ -26,7 +29,8 @@ int hangups_init(struct hangups *hangups, struct event_base *base);
 void hangups_done(struct hangups *hangups);
 
 /*
- * Calls gone(arg) from the loop, once, when fd's peer is gone. fd: borrowed, must stay open until
+ * Calls gone(arg) from the loop, once, when fd's peer is gone; watch->ended says how. A peer that
+ * was gone before is taken for one that ended its side. fd: borrowed, must stay open until
  * hangup_stop() or gone(). watch: must stay in its place as long. 0 or -errno.
  */
 int hangup_start(struct hangups *hangups, struct hangup_watch *watch, int fd,

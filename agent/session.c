@@ -33,15 +33,18 @@
  * description is shared with the shell, so O_NONBLOCK is never set on it. At the doors with a pty
  * the socket is the agent's, and relay.c carries the bytes.
  *
- * A client that is gone may have left commands behind (`echo reboot | socat …` leaves half a second
- * after its input ended), so the hangup waits: until the session is HANGUP_GRACE old, and while
- * there is input that nobody has read, for INPUT_GRACE at most.
+ * A client that is gone may have left commands behind, so the hangup waits: until the session is
+ * HANGUP_GRACE old, and while there is input that nobody has read, for INPUT_GRACE at most. One
+ * that ended its input before it left (`echo reboot | socat …` leaves half a second later) wants
+ * its last command done, and some take their time (busybox' reboot syncs first): it has
+ * ENDED_GRACE.
  *
  * struct record is what can't be learnt from the descriptors. Together with socket, master and
  * pidfd it is the whole of a session.
  */
 
 #define HANGUP_GRACE_USEC UINT64_C(1000000)
+#define ENDED_GRACE_USEC UINT64_C(15000000)
 #define INPUT_GRACE_USEC UINT64_C(5000000)
 #define INPUT_POLL_USEC UINT64_C(100000)
 #define SWEEP_INTERVAL_SEC 10
@@ -287,6 +290,8 @@ static void on_client_gone(void *arg)
 
 	if (session->exited)
 		return; /* what is left to deliver finds nobody and ends */
+	if (session->watch.ended)
+		earliest = now + ENDED_GRACE_USEC;
 	session->gone = now;
 	set_hangup_timer(session, earliest > now ? earliest - now : 0);
 }

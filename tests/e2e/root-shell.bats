@@ -167,6 +167,11 @@ running() { # PATTERN N
   inside shell 'for p in /proc/[0-9]*; do grep -qs ^tail $p/cmdline && kill ${p#/proc/}; done'
 }
 
+@test "a command that takes its time is done, though its client has ended its input and left" {
+  echo 'rm -f /root/slow; sleep 3; touch /root/slow' | timeout 10 socat - "unix:$(door shell root-shell)"
+  poll 20 test -e "$containers/shell/root/slow"
+}
+
 @test "echo whose client is gone at once still has its effect" {
   echo 'touch /root/was-here' | timeout 10 socat -u - "unix:$(door shell root-shell)"
   poll 10 test -e "$containers/shell/root/was-here"

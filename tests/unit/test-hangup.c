@@ -61,6 +61,7 @@ static void test_close(void **state)
 	assert_false(loop_until(f->base, is_gone, f, 0.05));
 	(void)close(f->fds[1]);
 	assert_true(loop_until(f->base, is_gone, f, LOOP_DEADLINE_SEC));
+	assert_false(f->watch.ended);
 	/* told once, and not looked at any more: no busy loop */
 	(void)loop_until(f->base, is_gone, f, 0);
 	(void)event_base_loop(f->base, EVLOOP_NONBLOCK);
@@ -75,8 +76,22 @@ static void test_half_close(void **state)
 	assert_int_equal(hangup_start(&f->hangups, &f->watch, f->fds[0], on_gone, f), 0);
 	assert_return_code(shutdown(f->fds[1], SHUT_WR), errno);
 	assert_false(loop_until(f->base, is_gone, f, 0.05));
+	assert_true(f->watch.ended);
+	/* no busy loop while it is half-closed */
+	assert_int_equal(event_base_loop(f->base, EVLOOP_NONBLOCK), 0);
 	(void)close(f->fds[1]);
 	assert_true(loop_until(f->base, is_gone, f, LOOP_DEADLINE_SEC));
+}
+
+/* Nobody knows how it went: it may have ended its input long ago. */
+static void test_gone_before(void **state)
+{
+	struct fixture *f = *state;
+
+	(void)close(f->fds[1]);
+	assert_int_equal(hangup_start(&f->hangups, &f->watch, f->fds[0], on_gone, f), 0);
+	assert_true(loop_until(f->base, is_gone, f, LOOP_DEADLINE_SEC));
+	assert_true(f->watch.ended);
 }
 
 static void test_unread_output(void **state)
@@ -118,6 +133,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_close, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_close, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unread_output, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dup, setup, teardown),
