@@ -84,13 +84,13 @@ int file_write_string(int dirfd, const char *path, const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
-int fd_send(int sock, char tag, const int *fds, size_t n)
+int fd_send_message(int sock, const void *data, size_t len, const int *fds, size_t n, int flags)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int) * FD_PASS_MAX)];
 	} control = {};
-	struct iovec iov = { .iov_base = &tag, .iov_len = 1 };
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (n > FD_PASS_MAX)
@@ -106,10 +106,15 @@ int fd_send(int sock, char tag, const int *fds, size_t n)
 		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
 		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n);
 	}
-	while (sendmsg(sock, &message, MSG_NOSIGNAL) < 0)
+	while (sendmsg(sock, &message, flags | MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
+}
+
+int fd_send(int sock, char tag, const int *fds, size_t n)
+{
+	return fd_send_message(sock, &tag, 1, fds, n, 0);
 }
 
 int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t max)

@@ -30,3 +30,7 @@ int file_write_string(int dirfd, const char *path, const char *text);
 #define FD_PASS_MAX 8
 int fd_send(int sock, char tag, const int *fds, size_t n);
 int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t max);
+
+/* Sends one message with n descriptors (borrowed, at most FD_PASS_MAX). flags: send(2)'s,
+ * MSG_NOSIGNAL is added. 0 or -errno. */
+int fd_send_message(int sock, const void *data, size_t len, const int *fds, size_t n, int flags);

@@ -2,6 +2,7 @@
 #include "child.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "interrupt.h"
 
 #include <fcntl.h>
@@ -13,18 +14,9 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #define TICK_MS 100
 #define PATIENCE_MS 10000
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* In the child: becomes the program, or writes -errno to error_fd. */
 static _Noreturn void become(const struct child *child, int error_fd)
@@ -71,10 +63,10 @@ static void wait_for(const struct child *child, pid_t pid, int pidfd)
 		child->progress(child->userdata);
 	while (poll(&ended, 1, TICK_MS) <= 0) {
 		if (interrupt_caught() && deadline == 0) {
-			deadline = now_ms() + PATIENCE_MS;
+			deadline = clock_ms() + PATIENCE_MS;
 			(void)kill(-pid, SIGTERM);
 		}
-		if (deadline && now_ms() > deadline)
+		if (deadline && clock_ms() > deadline)
 			(void)kill(-pid, SIGKILL);
 		if (child->progress && !deadline)
 			child->progress(child->userdata);

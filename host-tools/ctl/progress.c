@@ -1,24 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "progress.h"
 
+#include "clock.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define INTERVAL_MS 100
 #define BAR_MAX 40
 #define WIDTH_MAX 200
 #define ERASE "\r\033[K"
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void format_number(bool bytes, uint64_t n, char *out, size_t size)
 {
@@ -76,7 +68,7 @@ void progress_show(struct progress *progress, uint64_t done, uint64_t total)
 
 	if (!isatty(STDERR_FILENO))
 		return;
-	now = now_ms();
+	now = clock_ms();
 	if (progress->shown && now < progress->next_ms)
 		return;
 	/* the last column stays free: some terminals wrap there */

@@ -2,6 +2,7 @@
 #include "cgroup.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "fd.h"
 #include "log.h"
 #include "notify.h"
@@ -17,7 +18,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* deep enough for a systemd inside a systemd; it bounds the walk that removes the tree */
 #define PAYLOAD_MAX_DEPTH "64"
@@ -231,23 +231,15 @@ int cgroup_kill(const struct cgroup *cgroup)
 	return r;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Waits until no process is left (cgroup.events changes wake poll() with POLLPRI). */
 static void wait_unpopulated(int fd)
 {
 	_cleanup_close_ int events = openat(fd, "cgroup.events", O_RDONLY | O_CLOEXEC);
-	int64_t deadline = now_ms() + DESTROY_DEADLINE_MS;
+	int64_t deadline = clock_ms() + DESTROY_DEADLINE_MS;
 
 	while (events >= 0 && populated(fd)) {
 		struct pollfd p = { .fd = events, .events = POLLPRI };
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 
 		if (left <= 0)
 			return;

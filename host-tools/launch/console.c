@@ -2,27 +2,19 @@
 #include "console.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "log.h"
 #include "terminal.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #define ESCAPE_BYTE 0x1d /* ^], as machinectl */
 #define ESCAPE_COUNT 3
 #define ESCAPE_WITHIN_MS 1000
 /* a stopped terminal or a stuck journal must not keep a container from ending */
 #define FINISH_TIMEOUT_MS 10000
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int make_pipes(struct console *console)
 {
@@ -67,7 +59,7 @@ static bool watch_escape(void *arg, const char *data, size_t len)
 			console->escapes = 0;
 			continue;
 		}
-		now = now_ms();
+		now = clock_ms();
 		if (console->escapes == 0 || now - console->escape_time_ms > ESCAPE_WITHIN_MS) {
 			console->escapes = 0;
 			console->escape_time_ms = now;

@@ -2,6 +2,7 @@
 #include "control.h"
 
 #include "cleanup.h"
+#include "fd.h"
 #include "log.h"
 
 #include <fcntl.h>
@@ -34,26 +35,8 @@ static void client_free(struct client *client)
 
 static void reply(int fd, const char *text, const int *fds, size_t n)
 {
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int) * 2)];
-	} control = {};
-	struct iovec iov = { .iov_base = (void *)text, .iov_len = strlen(text) };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (n > 0) {
-		struct cmsghdr *cmsg;
-
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		cmsg = CMSG_FIRSTHDR(&message);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n);
-	}
-	if (sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		log_debug("cannot answer on the control socket: %m");
+	if (fd_send_message(fd, text, strlen(text), fds, n, MSG_DONTWAIT) < 0)
+		log_debug("cannot answer on the control socket");
 }
 
 static void reply_status(struct control *control, int fd)

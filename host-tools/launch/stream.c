@@ -2,6 +2,7 @@
 #include "stream.h"
 
 #include "cleanup.h"
+#include "clock.h"
 #include "escape.h"
 
 #include <fcntl.h>
@@ -10,7 +11,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define BUFFER_SIZE (64 * 1024)
 #define READ_MAX 4096
@@ -228,23 +228,15 @@ int stream_start(struct stream *s, struct event_base *base, int from, int to)
 	return 0;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static void drain(struct stream *s, int timeout_ms)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_ms() + timeout_ms;
 
 	for (;;) {
 		struct pollfd p = { .fd = s->to, .events = POLLOUT };
 		struct pollfd in = { .fd = s->from, .events = POLLIN };
 		bool more = !s->ended && s->from >= 0 && poll(&in, 1, 0) > 0 && fill(s);
-		int64_t left = deadline - now_ms();
+		int64_t left = deadline - clock_ms();
 
 		if (s->start == s->end && !more && s->ended)
 			break;
