@@ -239,12 +239,15 @@ traces() { # NAME
   pgrep -af narthex-launch || true
 }
 
+no_traces() { # NAME
+  [ -z "$(traces "$1")" ]
+}
+
+# The kernel takes a network namespace apart after its last process has ended, and the pair of interfaces with it.
 none_left() { # NAME
-  local t
-  t=$(traces "$1")
-  [ -z "$t" ] || {
+  poll 5 no_traces "$1" || {
     echo "left behind:" >&2
-    echo "$t" >&2
+    traces "$1" >&2
     return 1
   }
 }
