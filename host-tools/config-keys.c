@@ -198,11 +198,29 @@ static int set_known_key(struct container_config *config, const struct config_ke
 	return r;
 }
 
+/* Another program of ours gets this section as it was written. */
+static int keep_network_line(struct container_config *config, const char *key, const char *value)
+{
+	char *line = NULL;
+
+	if (asprintf(&line, "%s=%s", key, value) < 0)
+		return -ENOMEM;
+	return config_list_append(&config->network_lines, line);
+}
+
 int config_set(struct container_config *config, const char *where, const char *section,
 	const char *key, const char *value)
 {
-	for (const struct config_key *k = config_keys; k->section; k++)
+	const struct config_key *k;
+	int r;
+
+	for (k = config_keys; k->section; k++)
 		if (strcmp(k->key, key) == 0 && strcmp(k->section, section) == 0)
-			return set_known_key(config, k, where, value);
-	return log_unknown_key(where, section, key);
+			break;
+	if (!k->section)
+		return log_unknown_key(where, section, key);
+	r = set_known_key(config, k, where, value);
+	if (r >= 0 && strcmp(section, "Network") == 0)
+		r = keep_network_line(config, key, value);
+	return r;
 }

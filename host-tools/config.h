@@ -93,6 +93,8 @@ struct container_config {
 	uint8_t mac_address[6]; /* MACAddress=, of the guest's end; all zero: derived from the name
 				 */
 
+	char **network_lines; /* [Network] as it was written, KEY=VALUE, for narthex-network */
+
 	/* text of the sections that go into the unit, "" when empty */
 	char *unit_text[UNIT_SECTION_MAX_];
 

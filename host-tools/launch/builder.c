@@ -2,9 +2,9 @@
 
 /*
  * The builder (H in docs/architecture.md): a process of the host with a mount namespace of its own.
- * It clones the leader, which shares that mount namespace, maps its ids, builds its network and
- * tree, moves both into the tree (pivot_root changes the root of every process that had the old
- * one) and lets the leader go.
+ * It clones the leader, which shares that mount namespace, maps its ids, builds its tree, moves
+ * both into the tree (pivot_root changes the root of every process that had the old one) and lets
+ * the leader go.
  *
  * Everything it makes belongs to namespaces and processes that die with it or with the leader, so
  * a failure at any step needs no undoing but the end of the two processes.
@@ -23,6 +23,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static int clone_leader(struct builder *b)
 	_cleanup_close_ int go_read = -EBADF;
 	int pipe_fds[2], pidfd = -EBADF;
 	struct clone_args args = {
-		.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+		.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_NEWPID,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 	};
 	long pid;
@@ -58,8 +59,6 @@ static int clone_leader(struct builder *b)
 	b->go_fd = pipe_fds[1];
 	if (launch->range.base != 0)
 		args.flags |= CLONE_NEWUSER;
-	if (launch->config.private_network)
-		args.flags |= CLONE_NEWNET;
 	if (launch->cgroup.fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)launch->cgroup.fd;
@@ -70,8 +69,8 @@ static int clone_leader(struct builder *b)
 			errno == ENOSYS ? " (Linux 5.7 is needed)" : "");
 	if (pid == 0) {
 		(void)close(b->go_fd);
-		(void)close(b->socket);
-		payload_run(launch, b->stdio, go_read, b->error_fd);
+		payload_run(
+			launch, b->stdio, &(struct payload_fds){ b->socket, go_read, b->error_fd });
 	}
 	b->build.leader = (pid_t)pid;
 	b->build.leader_fd = pidfd;
@@ -126,22 +125,23 @@ static int act_as_guest_root(const struct build *build)
 	return r;
 }
 
-/* A sysfs shows the network namespace of the process that makes it. */
-static int enter_network(struct builder *b)
-{
-	if (!b->build.launch->config.private_network)
-		return 0;
-	if (setns(b->build.leader_fd, CLONE_NEWNET) < 0)
-		return log_errno(-errno, "cannot enter the container's network namespace");
-	return 0;
-}
-
-/* Waits for a word of the supervisor. On failure it has logged why. */
+/*
+ * Waits for a word of the supervisor. On failure it has logged why, or the leader has: what it
+ * can't do is a reason for the supervisor never to say anything.
+ */
 static int hear(struct builder *b, enum build_tag expected, int *ret_fd)
 {
+	struct pollfd fds[] = { { .fd = b->socket, .events = POLLIN },
+		{ .fd = b->build.leader_fd, .events = POLLIN } };
 	char tag;
-	int fd = -EBADF, n = fd_receive(b->socket, &tag, &fd, 1);
+	int fd = -EBADF, n;
 
+	while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		if (errno != EINTR)
+			return log_errno(-errno, "cannot wait for the supervisor");
+	if (fds[0].revents == 0)
+		return -ESRCH;
+	n = fd_receive(b->socket, &tag, &fd, 1);
 	if (n < 0)
 		return n;
 	if (tag != (char)expected || (n == 1) != (ret_fd != NULL)) {
@@ -150,6 +150,18 @@ static int hear(struct builder *b, enum build_tag expected, int *ret_fd)
 	}
 	if (ret_fd)
 		*ret_fd = fd;
+	return 0;
+}
+
+/* A sysfs shows the network namespace of the process that makes it. */
+static int enter_network(struct builder *b)
+{
+	int r = hear(b, BUILD_NETWORK, NULL);
+
+	if (r < 0 || !b->build.launch->config.private_network)
+		return r;
+	if (setns(b->build.leader_fd, CLONE_NEWNET) < 0)
+		return log_errno(-errno, "cannot enter the container's network namespace");
 	return 0;
 }
 
@@ -202,8 +214,6 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = map_ids(b);
 	if (r >= 0)
-		r = enter_network(b);
-	if (r >= 0)
 		r = nix_make_directories(&b->build.launch->config);
 	if (r >= 0)
 		r = act_as_guest_root(&b->build);
@@ -224,6 +234,10 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = hear(b, BUILD_DOORS, &b->build.doors_fd);
 	if (r >= 0)
+		r = enter_network(b);
+	if (r >= 0)
+		r = mounts_apply_sys(&b->build);
+	if (r >= 0)
 		r = binds_apply(&b->build);
 	if (r < 0)
 		return r;
@@ -233,10 +247,8 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = enter_tree(&b->build);
 	if (r >= 0)
-		r = hear(b, BUILD_NETWORK, NULL);
-	if (r >= 0)
-		r = send_done(b, kind);
-	return r < 0 ? r : fd_write_all(b->go_fd, "", 1);
+		r = fd_write_all(b->go_fd, "", 1);
+	return r < 0 ? r : send_done(b, kind);
 }
 
 int builder_start(const struct launch *launch, const struct payload_stdio *stdio, int *ret_pidfd,
@@ -265,6 +277,7 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 				.root = -EBADF,
 				.userns_fd = -EBADF,
 				.leader_fd = -EBADF,
+				.empty_fd = -EBADF,
 				.devpts_fd = -EBADF,
 				.console_fd = -EBADF,
 				.doors_fd = -EBADF,

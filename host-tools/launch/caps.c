@@ -79,13 +79,10 @@ uint64_t caps_default(bool private_network)
 	return set;
 }
 
-int caps_apply(uint64_t keep)
+int caps_bound(uint64_t keep)
 {
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-
-	/* The bounding set first: dropping from it takes CAP_SETPCAP. The kernel says which
-	 * capability is its last, so one that is newer than our headers is dropped too. */
+	/* The kernel says which capability is its last, so one that is newer than our headers is
+	 * dropped too. */
 	for (unsigned int cap = 0; cap < 64; cap++) {
 		if (keep >> cap & 1)
 			continue;
@@ -95,6 +92,14 @@ int caps_apply(uint64_t keep)
 			return -errno;
 		}
 	}
+	return 0;
+}
+
+int caps_apply(uint64_t keep)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
 	if (syscall(SYS_capget, &header, data) < 0)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(data); i++) {

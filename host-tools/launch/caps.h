@@ -11,8 +11,13 @@
 uint64_t caps_default(bool private_network);
 
 /*
- * Cuts the caller's bounding, permitted and effective sets down to keep (bits that it doesn't have
- * are not added) and empties the inheritable and ambient ones. Needs CAP_SETPCAP. 0 or -errno;
- * after an error some may be dropped already: the caller can only exit.
+ * Cuts the caller's bounding set down to keep, which counts from its next execve(2) on. Needs
+ * CAP_SETPCAP. 0 or -errno; after an error some may be dropped already: the caller can only exit.
+ */
+int caps_bound(uint64_t keep);
+
+/*
+ * Cuts the caller's permitted and effective sets down to keep (bits that it doesn't have are not
+ * added) and empties the inheritable and ambient ones. 0 or -errno.
  */
 int caps_apply(uint64_t keep);

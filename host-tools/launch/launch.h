@@ -40,10 +40,11 @@ struct launch {
 enum build_tag {
 	/* from the builder */
 	BUILD_LEADER = 'L',    /* 1: the leader's pidfd */
+	BUILD_UNSHARED = 'U',  /* 0: of the leader itself: it has its other namespaces */
 	BUILD_ROOT = 'R',      /* 1: the live root as a detached mount (ephemeral, first boot) */
 	BUILD_TERMINALS = 'T', /* 2: devpts, the console's master */
 	BUILD_DONE = 'D',      /* 1: a pipe with one byte, the enum init_kind */
 	/* from the supervisor */
 	BUILD_DOORS = 'd',   /* 1: the doors' tmpfs as a detached mount */
-	BUILD_NETWORK = 'n', /* 0: the leader's network is set up */
+	BUILD_NETWORK = 'n', /* 0: the leader's network is there */
 };

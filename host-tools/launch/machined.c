@@ -8,31 +8,26 @@
 
 #include "machined.h"
 
-#include "../program.h"
 #include "cleanup.h"
 #include "guest.h"
+#include "helper.h"
 #include "log.h"
 
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
-#include <string.h>
 #include <sys/pidfd.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #define SYSTEM_BUS "/run/dbus/system_bus_socket"
 
 void machined_stop(struct machined *machined)
 {
-	siginfo_t info;
-
 	if (machined->ended)
 		event_free(TAKE_PTR(machined->ended));
 	if (machined->helper_fd >= 0) {
 		(void)pidfd_send_signal(machined->helper_fd, SIGKILL, NULL, 0);
-		(void)waitid(P_PIDFD, (id_t)machined->helper_fd, &info, WEXITED);
+		(void)helper_reap(TAKE_FD(machined->helper_fd));
 	}
-	close_fdp(&machined->helper_fd);
 }
 
 static void on_helper_end(int fd, short what, void *arg)
@@ -44,43 +39,18 @@ static void on_helper_end(int fd, short what, void *arg)
 	machined_stop(machined);
 }
 
-/* Returns the child's process id or -errno. */
-static pid_t spawn(const char *program, char *const *argv)
-{
-	posix_spawnattr_t attributes;
-	sigset_t all;
-	pid_t pid;
-	int r = posix_spawnattr_init(&attributes);
-
-	if (r != 0)
-		return -r;
-	(void)sigfillset(&all);
-	(void)posix_spawnattr_setsigdefault(&attributes, &all);
-	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawn(&pid, program, NULL, &attributes, argv, environ);
-	(void)posix_spawnattr_destroy(&attributes);
-	return r != 0 ? -r : pid;
-}
-
 static int start_helper(const struct launch *launch, pid_t leader)
 {
 	const struct container_config *config = &launch->config;
-	_cleanup_free_ char *program = NULL;
 	char pid[16], uuid[33], live_root[PATH_MAX];
-	pid_t helper;
-	int r = program_find("narthex-ctl", &program);
 
-	if (r < 0)
-		return r;
 	(void)snprintf(pid, sizeof(pid), "%d", leader);
 	(void)snprintf(live_root, sizeof(live_root), RUN_DIR "/%s/root", config->name);
 	guest_uuid(config, uuid);
-	helper = spawn(program, (char *[]){ "register-machine", config->name, pid, uuid,
-					config->ephemeral ? live_root : config->root, NULL });
-	if (helper < 0)
-		return helper;
-	r = pidfd_open(helper, 0);
-	return r < 0 ? -errno : r;
+	return helper_start("narthex-ctl",
+		(char *[]){ "register-machine", config->name, pid, uuid,
+			config->ephemeral ? live_root : config->root, NULL },
+		-EBADF);
 }
 
 void machined_register(struct machined *machined, struct event_base *base,

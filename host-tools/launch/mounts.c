@@ -55,7 +55,6 @@ struct mount_entry {
 /* Sizes are nspawn's: a guest can't eat the host's memory through one forgotten tmpfs. */
 static const struct mount_entry table[] = {
 	{ "/proc", MAKE_PROC, NSDX, NULL, NULL },
-	{ "/sys", MAKE_SYSFS, NSDX | RO, NULL, NULL },
 	{ "/dev", MAKE_TMPFS, NSX, "0755", "4m" },
 	{ "/dev", MAKE_NODES, 0, NULL, NULL },
 	{ "/dev/pts", MAKE_DEVPTS, NSX, NULL, NULL },
@@ -63,7 +62,6 @@ static const struct mount_entry table[] = {
 	{ "/dev/shm", MAKE_TMPFS, NSD, "1777", "10%" },
 	{ "/run", MAKE_TMPFS, NSD, "0755", "20%" },
 	{ "/tmp", MAKE_TMPFS, NSD, "1777", "10%" },
-	{ "/sys/fs/cgroup", MAKE_CGROUP, NSDX, NULL, NULL },
 	/* the kernel's switches: with a user namespace the host's are out of reach anyway */
 	{ "/proc/bus", MAKE_READ_ONLY, NSDX | RO, NULL, NULL },
 	{ "/proc/fs", MAKE_READ_ONLY, NSDX | RO, NULL, NULL },
@@ -80,6 +78,11 @@ static const struct mount_entry table[] = {
 	{ "/proc/scsi", MAKE_MASK, NSDX | RO, NULL, NULL },
 	{ "/proc/sysrq-trigger", MAKE_MASK, NSX | RO, NULL, NULL },
 	{ "/proc/timer_list", MAKE_MASK, NSX | RO, NULL, NULL },
+};
+
+static const struct mount_entry sys_table[] = {
+	{ "/sys", MAKE_SYSFS, NSDX | RO, NULL, NULL },
+	{ "/sys/fs/cgroup", MAKE_CGROUP, NSDX, NULL, NULL },
 	{ "/sys/firmware", MAKE_MASK, NSDX | RO, NULL, NULL },
 };
 
@@ -274,26 +277,15 @@ static int mask(struct build *build, const struct mount_entry *entry)
 	if (target < 0 || fstat(target, &st) < 0)
 		return log_errno(target < 0 ? target : -errno, "cannot mask '%s'", entry->path);
 	if (S_ISDIR(st.st_mode)) {
-		mount = make_fs("tmpfs",
-			(const struct mnt_option[]){
-				{ "source", "tmpfs" },
-				{ "mode", "0755" },
-				{ "size", "4k" },
-				{ "nr_inodes", "1" },
-				{},
-			},
-			entry->attributes, entry->path);
-		if (mount < 0)
-			return mount;
+		mount = mnt_clone(build->empty_fd, "", false);
 	} else {
 		mount = clone_null();
 		if (mount < 0)
 			return log_errno(mount, "cannot use the host's /dev/null as a mask");
-		r = mnt_set(mount, entry->attributes, false);
-		if (r < 0)
-			return log_errno(r, "cannot mask '%s'", entry->path);
 	}
-	r = mnt_attach(mount, target);
+	r = mount < 0 ? mount : mnt_set(mount, entry->attributes, false);
+	if (r >= 0)
+		r = mnt_attach(mount, target);
 	return r < 0 ? log_errno(r, "cannot mask '%s'", entry->path) : 0;
 }
 
@@ -381,13 +373,21 @@ static int apply(struct build *build, const struct mount_entry *entry)
 	return mount < 0 ? mount : mount_at(build, mount, entry->path, S_IFDIR);
 }
 
+static int apply_table(struct build *build, const struct mount_entry *entries, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r >= 0; i++)
+		r = apply(build, &entries[i]);
+	return r;
+}
+
 int mounts_apply(struct build *build)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		int r = apply(build, &table[i]);
+	return apply_table(build, table, ARRAY_SIZE(table));
+}
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+int mounts_apply_sys(struct build *build)
+{
+	return apply_table(build, sys_table, ARRAY_SIZE(sys_table));
 }

@@ -11,6 +11,7 @@ struct build {
 	int userns_fd; /* -EBADF: no user namespace */
 	pid_t leader;
 	int leader_fd;
+	int empty_fd;  /* an empty directory, O_PATH, for masks; by root_mount() */
 	int devpts_fd; /* the root of the container's devpts; this and the next by mounts_apply() */
 	int doors_fd;  /* the doors' tmpfs, a detached mount; from the supervisor */
 	int console_fd; /* the master of the container's first pty */
@@ -22,12 +23,12 @@ struct build {
  */
 int root_mount(struct build *build);
 
-/*
- * Mounts the table: /proc, /sys, /dev, /run, /tmp, cgroups, masks; then the bundle, the doors, the
- * store, binds and tmpfs of the configuration. The caller has entered the leader's network
- * namespace. Logs. 0 or -errno.
- */
+/* Mounts the table: /proc, /dev, /run, /tmp, masks. Logs. 0 or -errno. */
 int mounts_apply(struct build *build);
+
+/* /sys and what is in it. The caller has entered the leader's network namespace. Logs. 0 or -errno.
+ */
+int mounts_apply_sys(struct build *build);
 
 /*
  * The store and the container's own profiles: first of all that the configuration adds, since an

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * The order matters. The mount namespace comes first: its copy belongs to the container's user
- * namespace and is locked by the kernel. The filter comes before the capabilities, since loading it
- * needs CAP_SYS_ADMIN, which the configuration may take away; what follows it (prctl, capset,
+ * The order matters. While the tree is built, everything is done that needs no tree. The bounding
+ * set counts from the execve(2) on, so it is cut then, too, and so is the filter installed, if it
+ * is one for a payload with CAP_SYS_ADMIN: that one allows what is left to do. The capabilities go
+ * last, since installing a filter needs CAP_SYS_ADMIN; what follows the filter in any case (capset,
  * close_range, execve) is allowed by it.
+ *
+ * The mount namespace is a copy that belongs to the container's user namespace, and that the kernel
+ * has locked.
  */
 
 #include "payload.h"
@@ -18,6 +22,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,6 +31,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -70,6 +77,33 @@ static void become_root(void)
 		fail(r, "cannot tie the container to its launcher", NULL);
 }
 
+/* Of the devices in a new network namespace only lo exists, and it is down. */
+static void bring_up_loopback(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (s < 0 || ioctl(s, SIOCSIFFLAGS, &request) < 0)
+		fail(-errno, "cannot bring up lo in the container", NULL);
+	(void)close(s);
+}
+
+/* Half of what it takes to make namespaces goes to the network's: the builder doesn't wait. */
+static void take_quiet_namespaces(const struct launch *launch, int socket)
+{
+	const struct container_config *config = &launch->config;
+	int r;
+
+	if (unshare(CLONE_NEWIPC | CLONE_NEWUTS | (config->private_network ? CLONE_NEWNET : 0)) < 0)
+		fail(-errno, "cannot create the container's namespaces", NULL);
+	if (config->private_network)
+		bring_up_loopback();
+	r = fd_send(socket, BUILD_UNSHARED, NULL, 0);
+	if (r < 0)
+		fail(r, "cannot report to the launcher", NULL);
+	(void)close(socket);
+}
+
 static void set_hostname(const struct launch *launch)
 {
 	const char *name = launch->config.hostname ? launch->config.hostname : launch->config.name;
@@ -78,7 +112,14 @@ static void set_hostname(const struct launch *launch)
 		fail(-errno, "cannot set the host name", name);
 }
 
-static void take_namespaces(const struct launch *launch)
+/* keys of the host's session stay outside; without keyrings in the kernel there is nothing to do */
+static void take_keyring(void)
+{
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
+		fail(-errno, "cannot make a session keyring", NULL);
+}
+
+static void take_tree(const struct launch *launch)
 {
 	/* the cgroup namespace starts where the process is; clone3() would take the builder's place
 	 */
@@ -88,10 +129,6 @@ static void take_namespaces(const struct launch *launch)
 	 */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0)
 		fail(-errno, "cannot share the mounts inside the container", NULL);
-	/* keys of the host's session stay outside; without keyrings in the kernel there is nothing
-	 * to do */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-		fail(-errno, "cannot make a session keyring", NULL);
 }
 
 static void take_stdio(const struct payload_stdio *stdio)
@@ -124,16 +161,32 @@ void signals_reset(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void restrict_powers(const struct container_config *config)
+static uint64_t capabilities(const struct container_config *config)
 {
-	uint64_t keep = caps_default(config->private_network);
-	int r;
+	return (caps_default(config->private_network) | config->capability_keep) &
+	       ~config->capability_drop;
+}
 
-	keep = (keep | config->capability_keep) & ~config->capability_drop;
-	r = seccomp_apply(keep);
+static void install_filter(uint64_t caps)
+{
+	int r = seccomp_apply(caps);
+
 	if (r < 0)
 		fail(r, "cannot install the system call filter", NULL);
-	r = caps_apply(keep);
+}
+
+static void cut_bounding_set(uint64_t caps)
+{
+	int r = caps_bound(caps);
+
+	if (r < 0)
+		fail(r, "cannot cut the bounding set", NULL);
+}
+
+static void cut_capabilities(uint64_t caps)
+{
+	int r = caps_apply(caps);
+
 	if (r < 0)
 		fail(r, "cannot cut the capabilities", NULL);
 }
@@ -254,32 +307,42 @@ static void change_directory(const struct container_config *config)
 		fail(-EXDEV, "the working directory is outside of the container", NULL);
 }
 
-_Noreturn void payload_run(
-	const struct launch *launch, const struct payload_stdio *stdio, int go_fd, int error_fd)
+_Noreturn void payload_run(const struct launch *launch, const struct payload_stdio *stdio,
+	const struct payload_fds *fds)
 {
-	char byte;
+	uint64_t caps = capabilities(&launch->config);
+	bool filter_allows_the_rest = caps >> CAP_SYS_ADMIN & 1;
+	char **environment, byte;
 
-	leader_error_fd = error_fd;
+	leader_error_fd = fds->error;
 	/* what needs no tree is done while it is built */
+	take_quiet_namespaces(launch, fds->socket);
 	if (setsid() < 0)
 		fail(-errno, "cannot make a session", NULL);
 	set_hostname(launch);
 	signals_reset();
+	take_keyring();
+	cut_bounding_set(caps);
+	if (filter_allows_the_rest)
+		install_filter(caps);
+	environment = make_environment(launch);
 	/* end of file: the builder failed and has said why */
-	if (read(go_fd, &byte, 1) != 1)
+	if (read(fds->go, &byte, 1) != 1)
 		_exit(125);
 	become_root();
-	take_namespaces(launch);
+	take_tree(launch);
 	take_stdio(stdio);
 	(void)umask(022);
 	change_directory(&launch->config);
-	restrict_powers(&launch->config);
+	if (!filter_allows_the_rest)
+		install_filter(caps);
+	cut_capabilities(caps);
 	/* nothing of the launcher's is open in the init, error_fd included: its closing says "done"
 	 */
 	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
 		fail(-errno, "cannot close the launcher's descriptors", NULL);
 	if (launch->config.boot)
-		execute_init(launch, make_environment(launch));
-	execute_command(launch, make_environment(launch));
+		execute_init(launch, environment);
+	execute_command(launch, environment);
 	_exit(125);
 }

@@ -3,13 +3,19 @@
 
 #include "builder.h"
 
+/* The leader's descriptors. It closes them all. */
+struct payload_fds {
+	int socket; /* to the supervisor, for BUILD_UNSHARED */
+	int go;	    /* a byte comes when the tree is built and pivoted to */
+	int error;  /* takes one line of text about what fails */
+};
+
 /*
- * The leader, from its birth to the init's exec. Waits for a byte on go_fd (the tree is built and
- * pivoted to), then makes the namespaces and limits its own and executes. What fails is written to
- * error_fd as one line of text. All descriptors are the process' own.
+ * The leader, from its birth to the init's exec. Makes the namespaces that don't depend on the
+ * tree, waits for its go, makes the others and its limits its own, and executes.
  */
-_Noreturn void payload_run(
-	const struct launch *launch, const struct payload_stdio *stdio, int go_fd, int error_fd);
+_Noreturn void payload_run(const struct launch *launch, const struct payload_stdio *stdio,
+	const struct payload_fds *fds);
 
 /*
  * The caller is to die with the launcher, which alone reads from error_fd. -ESRCH: it is dead

@@ -2,8 +2,8 @@
 
 /*
  * The root, on a tmpfs that only the builder's mount namespace has, at private/staging: root/ is
- * where the container's tree grows; an ephemeral one is an overlay of lower/ (the tree on disk) and
- * rw/, which dies with the namespace.
+ * where the container's tree grows, empty/ what covers a directory; an ephemeral one is an overlay
+ * of lower/ (the tree on disk) and rw/, which dies with the namespace.
  *
  * With a user namespace the tree on disk keeps its owners (0 is 0) and the mount shifts them: the
  * guest's root owns what the disk says root owns, and is nobody on the host. An overlay can't be
@@ -149,10 +149,8 @@ int root_mount(struct build *build)
 	if (r < 0)
 		return r;
 	stage = open(staging, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	target = stage < 0 ? -errno
-			   : tree_mkdir_p(stage, "empty"); /* for an overlay of the bundle */
-	close_fdp(&target);
-	target = stage < 0 ? -errno : tree_mkdir_p(stage, "root");
+	build->empty_fd = stage < 0 ? -errno : tree_mkdir_p(stage, "empty");
+	target = build->empty_fd < 0 ? build->empty_fd : tree_mkdir_p(stage, "root");
 	if (target < 0)
 		return log_errno(target, "cannot make '%s/root'", staging);
 	mount = make_root(build, staging, stage);

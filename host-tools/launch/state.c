@@ -14,7 +14,7 @@
 #include "fd.h"
 #include "log.h"
 #include "mnt.h"
-#include "network.h"
+#include "network-helper.h"
 #include "syscalls.h"
 #include "tree.h"
 
@@ -158,7 +158,7 @@ int state_acquire(const char *name, struct state *ret)
 	/* the file of a lock that is free is new, or a crashed launcher's */
 	if (state.is_leftover) {
 		remove_files(&state);
-		(void)network_cleanup(name);
+		(void)network_helper_cleanup(name);
 	}
 	if (mkdirat(state.private_fd, "root", 0700) < 0 ||
 		mkdirat(state.private_fd, "staging", 0700) < 0 ||

@@ -19,7 +19,7 @@
 #include "log.h"
 #include "machined.h"
 #include "mnt.h"
-#include "network.h"
+#include "network-helper.h"
 #include "notify.h"
 #include "stop.h"
 #include "terminal.h"
@@ -60,6 +60,7 @@ struct supervisor {
 	uint64_t since_usec; /* CLOCK_REALTIME of the last boot */
 	bool ready;	     /* this guest's PID 1 has said READY=1 */
 	bool announced;	     /* systemd has our READY=1 */
+	bool unshared;	     /* the leader has its network namespace */
 	bool failed;	     /* the guest could not be built or executed */
 	bool stop_wanted;
 	bool killed; /* the deadline has passed, or a second request came */
@@ -70,8 +71,9 @@ struct supervisor {
 	struct console console;
 	struct control control;
 	struct machined machined;
+	struct network_helper network;
 	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
-		*deadline, *ask;
+		*network_event, *deadline, *ask;
 	struct event *signals[5];
 };
 
@@ -209,11 +211,47 @@ static int note_leader(struct supervisor *s)
 		     : 0;
 }
 
-/* The leader has its namespaces: its network is made while the builder makes its tree. */
-static int take_leader(struct supervisor *s, int pidfd)
+static void give_up_building(struct supervisor *s)
+{
+	s->failed = true;
+	if (s->builder_fd >= 0)
+		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
+}
+
+static void on_network(int fd, short what, void *arg)
+{
+	struct supervisor *s = arg;
+
+	(void)fd;
+	(void)what;
+	free_event(&s->network_event);
+	if (network_helper_finish(&s->network) < 0 ||
+		fd_send(s->build_socket, BUILD_NETWORK, NULL, 0) < 0)
+		give_up_building(s);
+}
+
+/* What is to be in the leader's network namespace is made while the builder makes the tree. */
+static int make_network(struct supervisor *s)
 {
 	_cleanup_close_ int netns = -EBADF;
 	char path[64];
+
+	/* the one that has it and the one that tells who it is are two processes */
+	if (!s->unshared || s->leader_fd < 0)
+		return 0;
+	if (s->network.pidfd < 0)
+		return fd_send(s->build_socket, BUILD_NETWORK, NULL, 0);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", s->leader);
+	netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (netns < 0)
+		return log_errno(-errno, "cannot open the container's network namespace");
+	/* a helper that has died says why by its end */
+	(void)network_helper_go(&s->network, netns);
+	return watch(s, &s->network_event, s->network.pidfd, on_network);
+}
+
+static int take_leader(struct supervisor *s, int pidfd)
+{
 	int r;
 
 	s->leader_fd = pidfd;
@@ -221,14 +259,7 @@ static int take_leader(struct supervisor *s, int pidfd)
 	r = watch(s, &s->leader_event, pidfd, on_leader_end);
 	if (r >= 0)
 		r = note_leader(s);
-	if (r >= 0 && s->launch->config.private_network) {
-		(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", s->leader);
-		netns = open(path, O_RDONLY | O_CLOEXEC);
-		if (netns < 0)
-			return log_errno(-errno, "cannot open the container's network namespace");
-		r = network_setup(&s->launch->config, netns);
-	}
-	return r < 0 ? r : fd_send(s->build_socket, BUILD_NETWORK, NULL, 0);
+	return r < 0 ? r : make_network(s);
 }
 
 /* One message of the builder. 1, 0 when there is none now, or -errno. */
@@ -244,6 +275,9 @@ static int take_build_message(struct supervisor *s)
 		return n;
 	if (tag == BUILD_LEADER && n == 1) {
 		n = take_leader(s, fds[0]);
+	} else if (tag == BUILD_UNSHARED && n == 0) {
+		s->unshared = true;
+		n = make_network(s);
 	} else if (tag == BUILD_ROOT && n == 1) {
 		n = state_mount_root(&s->launch->state, fds[0]);
 	} else if (tag == BUILD_TERMINALS && n == 2) {
@@ -268,10 +302,8 @@ static void on_build_message(int fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (r < 0) {
-		s->failed = true;
-		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
-	}
+	if (r < 0)
+		give_up_building(s);
 	if (r <= 0)
 		(void)event_del(s->socket_event);
 }
@@ -484,7 +516,7 @@ static int start_guest(struct supervisor *s)
 	int r;
 
 	s->phase = BUILDING;
-	s->failed = s->killed = s->ready = false;
+	s->failed = s->killed = s->ready = s->unshared = false;
 	s->init = launch->config.boot ? INIT_OTHER : INIT_COMMAND;
 	r = cgroup_make_payload(
 		launch->service, launch->config.name, launch->range.base, &launch->cgroup);
@@ -499,6 +531,8 @@ static int start_guest(struct supervisor *s)
 	if (r >= 0)
 		r = builder_start(
 			launch, &s->console.guest, &s->builder_fd, &s->build_socket, &s->error_fd);
+	if (r >= 0 && launch->config.veth)
+		r = network_helper_start(&s->network, &launch->config);
 	if (r >= 0)
 		r = watch(s, &s->socket_event, s->build_socket, on_build_message);
 	if (r >= 0)
@@ -519,6 +553,8 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 	free_event(&s->socket_event);
 	free_event(&s->error_event);
 	free_event(&s->leader_event);
+	free_event(&s->network_event);
+	(void)network_helper_finish(&s->network);
 	if (s->builder_fd >= 0) {
 		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
 		(void)waitid(P_PIDFD, (id_t)s->builder_fd, ret_info, WEXITED);
@@ -660,6 +696,7 @@ int supervise(struct launch *launch)
 		.console_master = -EBADF,
 		.control = CONTROL_NULL,
 		.machined = MACHINED_NULL,
+		.network = NETWORK_HELPER_NULL,
 	};
 	int status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
 

@@ -29,6 +29,7 @@ static size_t fds_before, mounts_before;
 /* What became of one guest. */
 struct result {
 	char tags[16];	 /* of the builder's messages, in order */
+	int unshared;	 /* how often the leader said that it has its namespaces */
 	int builder;	 /* exit statuses, 128+N */
 	int leader;	 /* -1: there was none */
 	char words[512]; /* the leader's */
@@ -136,13 +137,16 @@ static bool take_message(int socket, struct result *result, int *leader)
 		n = fd_receive(socket, &tag, fds, ARRAY_SIZE(fds));
 	if (n == -ECONNRESET)
 		return false;
-	assert_true(n > 0);
-	result->tags[strlen(result->tags)] = tag;
-	if (tag == BUILD_LEADER) {
-		*leader = TAKE_FD(fds[0]);
+	assert_true(n >= 0);
+	if (tag == BUILD_UNSHARED) { /* before BUILD_LEADER or after it: of another process */
+		result->unshared++;
 		/* the builder may have been killed meanwhile */
 		(void)fd_send(socket, BUILD_NETWORK, NULL, 0);
+		return true;
 	}
+	result->tags[strlen(result->tags)] = tag;
+	if (tag == BUILD_LEADER)
+		*leader = TAKE_FD(fds[0]);
 	if (tag == BUILD_DONE) {
 		assert_int_equal(read(fds[0], &kind, 1), 1);
 		result->kind = kind;
@@ -236,6 +240,7 @@ static void a_command_runs_as_pid_1(void **state)
 	struct result result = run_script("echo $$ $0; exit 7");
 
 	assert_string_equal(result.tags, "LTD");
+	assert_int_equal(result.unshared, 1);
 	assert_string_equal(result.out, "1 /bin/sh\n");
 	assert_int_equal(result.builder, 0);
 	assert_int_equal(result.leader, 7);

@@ -24,7 +24,7 @@
 #define CAP(c) (UINT64_C(1) << (c))
 
 struct sets {
-	int r; /* of caps_apply() */
+	int r; /* of caps_bound() and caps_apply() */
 	uint64_t inheritable, permitted, effective, bounding, ambient;
 };
 
@@ -57,7 +57,9 @@ static struct sets after(uint64_t keep, void (*prepare)(void))
 		*found = (struct sets){};
 		if (prepare)
 			prepare();
-		found->r = caps_apply(keep);
+		found->r = caps_bound(keep);
+		if (found->r == 0)
+			found->r = caps_apply(keep);
 		read_sets(found);
 		_exit(0);
 	}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * The container's network is made by narthex-network, which has the libraries for it. It is started
+ * together with the builder, and has loaded them when the leader has its network namespace.
+ */
+
+#include "../config.h"
+
+struct network_helper {
+	int pidfd, socket;
+};
+
+#define NETWORK_HELPER_NULL ((struct network_helper){ -EBADF, -EBADF })
+
+/* Starts it. Logs. 0 or -errno. */
+int network_helper_start(struct network_helper *helper, const struct container_config *config);
+
+/* Lets it set the network up; its end, readable at helper->pidfd, says that it has. netns_fd:
+ * borrowed. 0 or -errno. */
+int network_helper_go(struct network_helper *helper, int netns_fd);
+
+/*
+ * Reaps it when it has ended, and ends it first when it hasn't. Safe on the null state, which it
+ * leaves. 0: the network is there; -EIO: it isn't, and the helper has logged why.
+ */
+int network_helper_finish(struct network_helper *helper);
+
+/* What a crashed launcher left of name's network on the host goes. Waits. Logs. 0 or -errno. */
+int network_helper_cleanup(const char *name);
