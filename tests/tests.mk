@@ -58,8 +58,8 @@ demo:
 
 bench:
 	$(Q)tools/install-deps build test bench
-	$(Q)$(MAKE) all $(B)/bench/pair $(B)/bench/running $(B)/tests/knock
-	$(Q)B='$(B)' bench/run
+	$(Q)$(MAKE) all $(addprefix $(B)/bench/,pair running ways payload) $(B)/tests/knock
+	$(Q)B='$(B)' bench/run $(T)
 
 # the tests' own client
 $(B)/tests/knock: $(B)/obj/tests/e2e/knock.o $(B)/libcommon.a
@@ -68,11 +68,17 @@ $(B)/tests/knock: $(B)/obj/tests/e2e/knock.o $(B)/libcommon.a
 	$(link)
 $(B)/obj/tests/e2e/knock.o: $(FLAGS_STAMP)
 
-# the payload: as cheap to start as a program can be
-$(B)/bench/running: bench/running.c
+# payloads: as cheap to start as a program can be
+$(B)/bench/running $(B)/bench/payload: $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
+
+WAYS_SRC := $(wildcard bench/ways*.c)
+$(B)/bench/ways: $(WAYS_SRC) bench/ways.h $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(WAYS_SRC) -lutil
 
 $(B)/bench/%: bench/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
