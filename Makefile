@@ -137,6 +137,7 @@ include host-tools/seccomp/seccomp.mk
 include host-tools/init/init.mk
 include host-tools/unpack/unpack.mk
 include tests/tests.mk
+include tests/hostile/hostile.mk
 include fuzz/fuzz.mk
 
 # --- build dependencies ----------------------------------------------------------------------

@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "door.h"
+#include "kernel.h"
 #include "listener.h"
 #include "log.h"
 #include "session.h"
@@ -271,6 +272,18 @@ static int run(void)
 	return r;
 }
 
+static bool check_kernel(void)
+{
+	const char *call, *since;
+
+	if (kernel_has(KERNEL_CLONE3 | KERNEL_CLOSE_RANGE | KERNEL_PIDFD, &call, &since))
+		return true;
+	log_error("no door can be served: this kernel has no %s, which came with Linux %s; "
+		  "narthex-agent needs 5.9",
+		call, since);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	int r;
@@ -280,5 +293,5 @@ int main(int argc, char **argv)
 	r = parse_argv(argc, argv);
 	if (r <= 0)
 		return r < 0 ? 2 : EXIT_SUCCESS;
-	return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return !check_kernel() || run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

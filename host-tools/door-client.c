@@ -144,6 +144,11 @@ static int log_closed(const char *what, const char *whose, const char *door, int
 	case -EXDEV:
 		log_error("the door '%s' of %s '%s' is no socket: refusing it", door, what, whose);
 		return r;
+	case -ENOSYS:
+		log_error("the door '%s' of %s '%s' can't be opened safely: this kernel has no "
+			  "openat2: Linux 5.6 is needed",
+			door, what, whose);
+		return r;
 	default:
 		return log_errno(
 			r, "cannot connect to the door '%s' of %s '%s'", door, what, whose);

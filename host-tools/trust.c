@@ -160,8 +160,8 @@ int trust_check(int sock, const struct trust *trust, const char **ret_why)
 	if (same > 0 || (same < 0 && trust->uid_base > 0))
 		return 0;
 	return refuse(ret_why, same == 0 ? "who answers is not in the container"
-					 : "this kernel can't tell who answers, and the container "
-					   "has no users of its own");
+					 : "this kernel can't tell who answers (Linux 6.11 does), "
+					   "and the container has no users of its own");
 }
 
 static pid_t pidfd_to_pid(int pidfd)
@@ -185,7 +185,10 @@ int trust_check_root(int sock, int root, const char **ret_why)
 	pid_t pid;
 
 	if (pidfd < 0)
-		return refuse(ret_why, "the kernel doesn't say who answers");
+		return refuse(
+			ret_why, pidfd == -ENOPROTOOPT
+					 ? "this kernel doesn't say who answers (Linux 6.5 does)"
+					 : "the kernel doesn't say who answers");
 	pid = pidfd_to_pid(pidfd);
 	if (pid <= 0)
 		return refuse(ret_why, "who answers is not alive");

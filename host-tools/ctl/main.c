@@ -6,6 +6,7 @@
  */
 
 #include "ctl.h"
+#include "kernel.h"
 #include "log.h"
 #include "register-machine.h"
 
@@ -34,6 +35,16 @@ static const struct {
 	{},
 };
 
+static bool check_kernel(const char *verb)
+{
+	const char *call, *since;
+
+	if (kernel_has(KERNEL_OPENAT2 | KERNEL_PIDFD, &call, &since))
+		return true;
+	log_error("%s: this kernel has no %s: Linux %s is needed", verb, call, since);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	const struct verb *known = argc > 0 ? verb_find(ctl_verbs, argv[0]) : NULL;
@@ -45,6 +56,8 @@ int main(int argc, char **argv)
 		if (strcmp(parts[i].name, known->name) == 0) {
 			struct verb verb = *known;
 
+			if (!check_kernel(verb.name))
+				return STATUS_FAILED;
 			verb.options = parts[i].options;
 			verb.run = parts[i].run;
 			verb.interspersed = true;

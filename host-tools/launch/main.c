@@ -6,6 +6,7 @@
 #include "../name.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "kernel.h"
 #include "launch.h"
 #include "log.h"
 #include "supervise.h"
@@ -254,6 +255,20 @@ static int resolve_system(struct container_config *config)
 	return 0;
 }
 
+static int check_kernel(void)
+{
+	const char *call, *since;
+
+	if (kernel_has(KERNEL_OPENAT2 | KERNEL_CLONE3 | KERNEL_PIDFD | KERNEL_MOUNTS |
+			       KERNEL_CLOSE_RANGE,
+		    &call, &since))
+		return 0;
+	log_error("this kernel is too old for containers: it has no %s, which came with Linux %s; "
+		  "narthex-launch needs 5.12, and is tested with 6.1 and newer",
+		call, since);
+	return -ENOSYS;
+}
+
 static int run(void)
 {
 	struct launch launch = { .state = STATE_NULL, .cgroup = CGROUP_NULL, .notify_fd = -EBADF };
@@ -333,7 +348,10 @@ int main(int argc, char **argv)
 		free(arg_sets);
 		return EXIT_OWN;
 	}
-	status = arg_cleanup ? cleanup() : run();
+	if (arg_cleanup)
+		status = cleanup();
+	else
+		status = check_kernel() < 0 ? EXIT_OWN : run();
 	free(arg_sets);
 	return status;
 }
