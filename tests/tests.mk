@@ -32,25 +32,29 @@ $(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a,$^) $(filter %/liblaunch.a %/libnetwork.a,$^) \
 		$(filter %/libctl.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
 
-.PHONY: unit-tests unit e2e check check-san demo bench
+.PHONY: unit-tests unit e2e e2e-programs check check-san demo bench probe
 unit-tests: $(UNIT_TESTS)
 
 # T=name1 T=name2: only these, as in make unit T=escape
 unit: all unit-tests
 	$(Q)B='$(B)' tests/run unit $(T)
 
-e2e: all $(B)/tests/knock
+# what the end-to-end tests bring along
+E2E_PROGRAMS := $(B)/tests/knock $(B)/tests/probe
+e2e-programs: $(E2E_PROGRAMS)
+
+e2e: all e2e-programs
 	$(Q)B='$(B)' tests/run e2e $(T)
 
 check:
 	$(Q)tools/install-deps build test
-	$(Q)$(MAKE) all unit-tests $(B)/tests/knock
+	$(Q)$(MAKE) all unit-tests e2e-programs
 	$(Q)B='$(B)' tests/run
 
 # the same suite against agent and launcher with sanitizers
 check-san:
 	$(Q)tools/install-deps build test
-	$(Q)$(MAKE) B=$(B)-san SAN=address,undefined all unit-tests $(B)-san/tests/knock
+	$(Q)$(MAKE) B=$(B)-san SAN=address,undefined all unit-tests e2e-programs
 	$(Q)B='$(B)-san' SAN=address,undefined tests/run
 
 demo:
