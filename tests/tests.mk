@@ -72,6 +72,19 @@ $(B)/tests/knock: $(B)/obj/tests/e2e/knock.o $(B)/libcommon.a
 	$(link)
 $(B)/obj/tests/e2e/knock.o: $(FLAGS_STAMP)
 
+# what root can do in a container; static, so that it runs in any tree
+PROBE_SRC := $(wildcard tests/hostile/probe*.c)
+$(B)/tests/probe: $(PROBE_SRC) tests/hostile/probe.h $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $(PROBE_SRC)
+
+# the same of the peers, too: PEERS='podman lxc' for those that are on this machine; UPDATE=1 makes the lists anew
+probe:
+	$(Q)tools/install-deps build test
+	$(Q)$(MAKE) all $(B)/tests/probe
+	$(Q)B='$(B)' tests/hostile/compare $(if $(UPDATE),--update) $(PEERS)
+
 # payloads: as cheap to start as a program can be
 $(B)/bench/running $(B)/bench/payload: $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
