@@ -365,8 +365,7 @@ static void take_start(struct exec_session *session, struct packet *packet)
 
 	session->tty = request->flags & EXEC_TTY;
 	session->detached = request->flags & EXEC_DETACH;
-	(void)event_del(&session->socket_event); /* and its deadline */
-	(void)event_add(&session->socket_event, NULL);
+	(void)event_remove_timer(&session->socket_event); /* its deadline */
 	r = exec_users_find(&all->exec.users, request->user, &user);
 	if (r < 0) {
 		answer_failed(session, r == -ESRCH ? EXEC_STEP_USER : EXEC_STEP_RESOURCES,

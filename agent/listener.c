@@ -20,7 +20,6 @@
  * clients wait in the backlog meanwhile.
  */
 
-#define ACCEPT_PER_TURN 16
 #define PAUSE_USEC 100000
 #define BACKLOG 4096
 
@@ -53,22 +52,16 @@ static void pause_accepting(struct listeners *listeners, int r)
 static void on_connection(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *listener = arg;
+	int client;
 
 	(void)what;
-	for (int i = 0; i < ACCEPT_PER_TURN; i++) {
-		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-
-		if (client >= 0) {
-			session_start(listener->all->sessions, listener->door, client);
-			continue;
-		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			pause_accepting(listener->all, -errno);
-			return;
-		}
-		if (errno != EINTR && errno != ECONNABORTED)
-			return; /* EAGAIN: nobody else is waiting */
-	}
+	/* one a turn: an accept4() that finds nobody costs more than to be called again */
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	if (client >= 0)
+		session_start(listener->all->sessions, listener->door, client);
+	else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+		pause_accepting(listener->all, -errno);
+	/* everything else: whoever it was is gone, or comes again */
 }
 
 int listeners_init(struct listeners *listeners, struct event_base *base, struct sessions *sessions)
