@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static const char head[] =
 	"# Made by narthex-generator; 'systemctl daemon-reload' makes it anew.\n";
@@ -95,6 +96,23 @@ static void write_unit_section(FILE *f, const struct container_config *config, c
 	fputs(config->unit_text[UNIT_UNIT], f);
 }
 
+/* A device that is bound by itself is meant to be used. What lies in a directory isn't: it is not
+ * known yet. */
+static void write_devices(FILE *f, const struct container_config *config)
+{
+	for (size_t i = 0; i < config->n_binds; i++) {
+		const struct config_bind *bind = &config->binds[i];
+		struct stat st;
+
+		if (strncmp(bind->source, "/dev/", 5) != 0 ||
+			(stat(bind->source, &st) == 0 && S_ISDIR(st.st_mode)))
+			continue;
+		fputs("DeviceAllow=", f);
+		write_path_word(f, bind->source);
+		fprintf(f, " %s\n", bind->read_only ? "r" : "rw");
+	}
+}
+
 void unit_write(FILE *f, const struct container_config *config, const char *source,
 	const struct unit_programs *programs)
 {
@@ -103,8 +121,9 @@ void unit_write(FILE *f, const struct container_config *config, const char *sour
 	write_command_word(f, programs->launcher);
 	fprintf(f, " %s\nExecStopPost=", config->name);
 	write_command_word(f, programs->launcher);
-	fprintf(f, " --cleanup %s\n%s%s", config->name, service_rest,
-		config->unit_text[UNIT_SERVICE]);
+	fprintf(f, " --cleanup %s\n%s", config->name, service_rest);
+	write_devices(f, config);
+	fputs(config->unit_text[UNIT_SERVICE], f);
 }
 
 void unit_write_refusal(

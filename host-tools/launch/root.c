@@ -55,6 +55,11 @@ static int clone_tree(const struct build *build, bool recursive)
 		r = mnt_idmap(mount, build->userns_fd, recursive);
 		if (r < 0)
 			return log_no_idmap(r, "root", path);
+		/* a tree may come from anywhere, with nodes in it; its root can't make any itself
+		 */
+		r = mnt_set(mount, MOUNT_ATTR_NODEV, recursive);
+		if (r < 0)
+			return log_errno(r, "cannot close the devices in '%s'", path);
 	}
 	return TAKE_FD(mount);
 }
@@ -113,7 +118,7 @@ static int overlay(struct build *build, const char *staging, int stage)
 			{ "workdir", work },
 			{},
 		},
-		0, why, sizeof(why));
+		build->userns_fd >= 0 ? MOUNT_ATTR_NODEV : 0, why, sizeof(why));
 	if (mount < 0)
 		return log_errno(mount, "cannot make the overlay of '%s'%s%s",
 			build->launch->config.root, why[0] ? ": " : "", why);
@@ -129,7 +134,10 @@ static int clone_live_root(const struct build *build)
 
 	(void)snprintf(path, sizeof(path), RUN_DIR "/%s/private/root", build->launch->config.name);
 	mount = mnt_clone(AT_FDCWD, path, false);
-	r = mount < 0 ? mount : mnt_clear(mount, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
+	r = mount < 0 ? mount
+		      : mnt_clear(mount,
+				MOUNT_ATTR_NOSUID | (build->userns_fd >= 0 ? 0 : MOUNT_ATTR_NODEV),
+				false);
 	return r < 0 ? log_errno(r, "cannot clone '%s'", path) : TAKE_FD(mount);
 }
 

@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "console.h"
 #include "control.h"
+#include "devices.h"
 #include "escape.h"
 #include "fd.h"
 #include "log.h"
@@ -541,7 +542,10 @@ static int start_guest(struct supervisor *s)
 		r = watch(s, &s->error_event, s->error_fd, on_leader_words);
 	if (r >= 0 && launch->boots == 1)
 		r = open_to_host(s);
-	return r < 0 ? r : send_doors(s);
+	if (r >= 0)
+		r = send_doors(s);
+	/* the builder can't come to an end before it hears of the network: by then this is done */
+	return r < 0 ? r : devices_confine(&launch->cgroup, launch->service, &launch->config);
 }
 
 /* Everything of one guest goes; what belongs to the container stays. */

@@ -138,13 +138,17 @@ static void test_a_container(void **state)
 		"\nRestart=on-failure\n",
 		"\nDevicePolicy=closed\n",
 		"\nDeviceAllow=char-pts rw\n",
+		"\nDeviceAllow= \"/dev/no-such\" rw\n",
+		"\nDeviceAllow= \"/dev/null\" r\n",
 		"\nRequiresMountsFor= \"/var/lib/containers/web\" \"/srv/a\"\n",
 	};
 	const char *unit, *service;
 
-	write_text("etc/narthex/web.conf", "[Files]\nBind=/srv/a\nBind=-/srv/b\n"
-					   "[Service]\nMemoryMax=1G\nTimeoutStopSec=5\n"
-					   "[Unit]\nAfter=other.service\n");
+	write_text("etc/narthex/web.conf",
+		"[Files]\nBind=/srv/a\nBind=-/srv/b\n"
+		"Bind=-/dev/no-such:/dev/a\nBindReadOnly=-/dev/null:/dev/b\nBind=-/dev/pts:/mnt\n"
+		"[Service]\nMemoryMax=1G\nTimeoutStopSec=5\n"
+		"[Unit]\nAfter=other.service\n");
 	assert_int_equal(generate(), 0);
 	assert_string_equal(content("said"), "");
 	unit = content("out/container-web.service");
@@ -152,6 +156,8 @@ static void test_a_container(void **state)
 		if (!strstr(unit, lines[i]))
 			fail_msg("no '%s' in: %s", lines[i], unit);
 	assert_null(strstr(unit, "net/tun"));
+	assert_null(strstr(unit, "\"/dev/pts\""));
+	assert_null(strstr(unit, "DeviceAllow= \"/srv"));
 	/* what was passed through comes last in its section, so that it counts */
 	service = strstr(unit, "\n[Service]\n");
 	assert_non_null(service);
