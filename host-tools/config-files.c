@@ -99,14 +99,15 @@ static int parse_bind_option(
 	else if (strcmp(option, "norbind") == 0)
 		bind->recursive = false;
 	else if (strcmp(option, "idmap") == 0)
-		bind->idmap = true;
+		bind->ids = BIND_IDS_SAME;
 	else if (strcmp(option, "noidmap") == 0)
-		bind->idmap = false;
+		bind->ids = BIND_IDS_HOST;
 	else if (strcmp(option, "rootidmap") == 0)
-		return config_refuse(value, "option rootidmap is not supported by this version");
+		bind->ids = BIND_IDS_ROOT;
 	else
-		return config_refuse(
-			value, "there is no option '%s': rbind, norbind, idmap, noidmap", option);
+		return config_refuse(value,
+			"there is no option '%s': rbind, norbind, idmap, rootidmap, noidmap",
+			option);
 	return 0;
 }
 

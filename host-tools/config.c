@@ -150,7 +150,8 @@ static int check_files(const struct container_config *config, const char *where)
 	if (strcmp(config->root, "/") == 0 && !config->ephemeral)
 		r = fault(where, "Root=/ is the host's own tree: it needs Ephemeral=yes");
 	for (size_t i = 0; i < config->n_binds; i++)
-		if (config->binds[i].idmap && config->private_users == PRIVATE_USERS_NO) {
+		if (config->binds[i].ids != BIND_IDS_HOST &&
+			config->private_users == PRIVATE_USERS_NO) {
 			log_error("%s: idmap for %s needs a user namespace: remove it, or "
 				  "PrivateUsers=no",
 				where, config->binds[i].target);

@@ -23,13 +23,20 @@ enum private_users {
 enum tristate { NO = 0, YES = 1, AUTO = -1 };
 
 /* Bind=, BindReadOnly= */
+/* Who owns in the container what lies on the host (systemd.nspawn(5), Bind=). */
+enum bind_ids {
+	BIND_IDS_HOST, /* :noidmap — the host's users, who are nobody inside */
+	BIND_IDS_SAME, /* :idmap — the container's users of the same numbers */
+	BIND_IDS_ROOT, /* :rootidmap — the source's owner is the container's root */
+};
+
 struct config_bind {
 	char *source; /* on the host, absolute */
 	char *target; /* in the container, absolute */
 	bool read_only;
 	bool recursive; /* default; :norbind clears it */
 	bool optional;	/* source began with "-": skipped when it doesn't exist */
-	bool idmap;	/* :idmap — the guest's uids are the source's */
+	enum bind_ids ids;
 };
 
 /* TemporaryFileSystem=PATH[:OPTIONS] */

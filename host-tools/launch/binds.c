@@ -2,28 +2,108 @@
 #include "mounts.h"
 
 #include "cleanup.h"
+#include "fd.h"
 #include "log.h"
 #include "mnt.h"
 #include "tree.h"
 
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define NIX_STATE_DIR "/nix/var/nix"
 
 struct bind {
 	const char *source, *target;
 	uint64_t attributes;
-	bool recursive, idmap, optional;
+	bool recursive, optional;
+	enum bind_ids ids;
 };
+
+/* One id of the source's, as which the container's root shows. */
+static int write_owner_map(pid_t pid, const char *file, uint32_t owner, uint32_t root)
+{
+	char path[64], line[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	(void)snprintf(line, sizeof(line), "%u %u 1\n", owner, root);
+	return file_write_string(AT_FDCWD, path, line);
+}
+
+/*
+ * A user namespace that maps the owner of the source to who the container's root is on the host,
+ * and nobody else. It takes a process to have one made; it ends with the builder at the latest,
+ * whose end of the pipe it waits for.
+ */
+static int make_owner_userns(const struct build *build, const struct stat *st)
+{
+	_cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+	int fds[2], userns, r;
+	char path[64], byte;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	theirs = fds[0];
+	ours = fds[1];
+	pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (pid == 0) {
+		(void)close(fds[1]);
+		_exit(read(fds[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	if (pid < 0)
+		return -errno;
+	r = write_owner_map(pid, "uid_map", st->st_uid, build->launch->range.base);
+	if (r >= 0)
+		r = write_owner_map(pid, "gid_map", st->st_gid, build->launch->range.base);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	userns = r < 0 ? r : open(path, O_RDONLY | O_CLOEXEC);
+	if (r >= 0 && userns < 0)
+		userns = -errno;
+	close_fdp(&ours);
+	(void)waitpid(pid, NULL, 0);
+	return userns;
+}
+
+static int shift_owners(
+	const struct build *build, const struct bind *bind, int mount, const struct stat *st)
+{
+	const char *option = bind->ids == BIND_IDS_ROOT ? "rootidmap" : "idmap";
+	_cleanup_close_ int owner = -EBADF;
+	char type[64];
+	int r;
+
+	if (bind->ids == BIND_IDS_HOST || build->userns_fd < 0)
+		return 0;
+	if (bind->ids == BIND_IDS_ROOT) {
+		owner = make_owner_userns(build, st);
+		if (owner < 0)
+			return log_errno(
+				owner, "cannot make a user namespace for '%s'", bind->source);
+	}
+	r = mnt_idmap(mount, owner >= 0 ? owner : build->userns_fd, bind->recursive);
+	if (r == -EINVAL || r == -EOPNOTSUPP)
+		log_error("'%s' can't be bound with \"%s\": its file system (%s)%s has no idmapped "
+			  "mounts in this kernel; use \"noidmap\"%s",
+			bind->source, option, mnt_fs_name(mount, type, sizeof(type)),
+			bind->recursive ? ", or one mounted below it," : "",
+			bind->recursive ? ", or \"norbind\" for what is mounted below" : "");
+	else if (r == -EPERM)
+		log_error("'%s' can't be bound with \"%s\": its mount%s is shifted already, or not "
+			  "of this host's own making; use \"noidmap\"",
+			bind->source, option, bind->recursive ? ", or one below it," : "");
+	return r;
+}
 
 static int clone_source(const struct build *build, const struct bind *bind, mode_t *ret_kind)
 {
 	_cleanup_close_ int source = open(bind->source, O_PATH | O_CLOEXEC), mount = -EBADF;
 	struct stat st;
-	char type[64];
 	int r;
 
 	if (source < 0 || fstat(source, &st) < 0)
@@ -32,17 +112,9 @@ static int clone_source(const struct build *build, const struct bind *bind, mode
 	mount = mnt_clone(source, "", bind->recursive);
 	if (mount < 0)
 		return mount;
-	if (bind->idmap && build->userns_fd >= 0) {
-		r = mnt_idmap(mount, build->userns_fd, bind->recursive);
-		if (r == -EINVAL || r == -EOPNOTSUPP)
-			log_error("'%s' can't be bound with \"idmap\": its file system (%s) has no "
-				  "idmapped "
-				  "mounts in this kernel; use \"noidmap\"",
-				bind->source, mnt_fs_name(source, type, sizeof(type)));
-		if (r < 0)
-			return r;
-	}
-	r = bind->attributes ? mnt_set(mount, bind->attributes, bind->recursive) : 0;
+	r = shift_owners(build, bind, mount, &st);
+	if (r >= 0 && bind->attributes)
+		r = mnt_set(mount, bind->attributes, bind->recursive);
 	return r < 0 ? r : TAKE_FD(mount);
 }
 
@@ -173,7 +245,7 @@ int nix_apply(struct build *build)
 		r = bind_one(build, &(struct bind){
 					    .source = source,
 					    .target = target,
-					    .idmap = true,
+					    .ids = BIND_IDS_SAME,
 					    .attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 				    });
 	}
@@ -196,7 +268,7 @@ int binds_apply(struct build *build)
 					    .source = b->source,
 					    .target = b->target,
 					    .recursive = b->recursive,
-					    .idmap = b->idmap,
+					    .ids = b->ids,
 					    .optional = b->optional,
 					    .attributes = b->read_only ? MOUNT_ATTR_RDONLY : 0,
 				    });
