@@ -30,8 +30,9 @@
  * leader does: EXITED, and the end of the connection. A client that goes away hangs the session up,
  * which goes on to that end without a socket.
  *
- * The journal hears of a session when it has run for a second, and of its end: an entry costs
- * journald more than a `true` costs us, and the second one says all that the first does.
+ * The journal, and the host's list of sessions, hear of one when it has run for a second, the
+ * journal of its end, too: an entry costs journald more than a `true` costs us, and the second one
+ * says all that the first does.
  *
  * All exec sessions share one cgroup: making and removing one costs 50 µs, a twelfth of a
  * `true`. Whom a session consists of is told by its session id.
@@ -63,7 +64,9 @@ struct exec_session {
 	int pidfd;  /* of the leader */
 	int report; /* while STARTING */
 	struct event socket_event, exit_event, report_event, note_timer;
+	int place; /* in the host's list of open sessions, once it has run for a while */
 	char program[64];
+	char user[SESSION_USER_SIZE];
 };
 
 /* Room for so many descriptors: of more the kernel drops the rest, and says so. */
@@ -94,6 +97,7 @@ static void session_free(struct exec_session *session)
 	delete_event(&session->exit_event);
 	delete_event(&session->report_event);
 	delete_event(&session->note_timer);
+	session_table_remove(&session->all->table, &session->place);
 	close_fdp(&session->socket);
 	close_fdp(&session->pidfd);
 	close_fdp(&session->report);
@@ -175,6 +179,8 @@ static void on_note_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	journal_session_opened(&session->all->journal, &session->record);
+	session->place = session_table_add(
+		&session->all->table, session->record.door->name, session->user, session->started);
 }
 
 static void answer_started(struct exec_session *session)
@@ -373,6 +379,7 @@ static void take_start(struct exec_session *session, struct packet *packet)
 		session_finish(session);
 		return;
 	}
+	(void)snprintf(session->user, sizeof(session->user), "%s", user->name);
 	program = request->words[0] ? request->words[0] : user->shell;
 	(void)escape_text(session->program, sizeof(session->program), program, strlen(program));
 	r = exec_request_prepare(request, user, NULL, &spawn_request);
@@ -522,7 +529,7 @@ static struct exec_session *session_new(struct sessions *all, const struct door 
 	session->all = all;
 	session->started = session_clock_usec();
 	session->socket = fd;
-	session->pidfd = session->report = -EBADF;
+	session->pidfd = session->report = session->place = -EBADF;
 	session->record = (struct journal_session){
 		.door = door,
 		.id = session_new_id(),

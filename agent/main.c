@@ -250,6 +250,7 @@ static int run(void)
 			.spawner = SPAWNER_NULL,
 			.hangups = HANGUPS_NULL,
 			.cgroups = SESSION_CGROUPS_NULL,
+			.table = SESSION_TABLE_NULL,
 			.journal = JOURNAL_NULL,
 			.exec = EXEC_SESSIONS_NULL,
 		},

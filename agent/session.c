@@ -69,6 +69,7 @@ struct session {
 	char terminal[PTY_NAME_SIZE];
 	int pidfd;
 	bool in_cgroup; /* has a cgroup, by its id */
+	int place;	/* in the host's list of open sessions */
 	bool exited;	/* the leader is reaped: its number may be another's */
 	int status;	/* of the leader, as from wait(2) */
 	uint64_t gone;	/* when the client was found gone */
@@ -170,6 +171,7 @@ static void session_free(struct session *session)
 		(void)event_del(&session->hangup_timer);
 	}
 	hangup_stop(&session->all->hangups, &session->watch);
+	session_table_remove(&session->all->table, &session->place);
 	close_terminal(session);
 	close_fdp(&session->socket);
 	close_fdp(&session->pidfd);
@@ -424,6 +426,7 @@ static struct session *session_new(struct sessions *all, const struct door *door
 		.master = -EBADF,
 		.slave = -EBADF,
 		.pidfd = -EBADF,
+		.place = -EBADF,
 		.relay = RELAY_NULL,
 		.watch = HANGUP_WATCH_NULL,
 	};
@@ -484,6 +487,9 @@ void session_start(struct sessions *sessions, const struct door *door, int fd)
 		return;
 	}
 	LIST_INSERT_HEAD(&sessions->list, session, entry);
+	/* who it is at the login door is asked for inside */
+	session->place = session_table_add(&sessions->table, door->name,
+		door->kind == DOOR_LOGIN ? "" : "root", session->record.started);
 	struct journal_session entry = for_journal(session);
 
 	journal_session_opened(&sessions->journal, &entry);
@@ -512,6 +518,7 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 		.spawner = SPAWNER_NULL,
 		.hangups = HANGUPS_NULL,
 		.cgroups = SESSION_CGROUPS_NULL,
+		.table = SESSION_TABLE_NULL,
 		.journal = JOURNAL_NULL,
 		.limits = { .max = max, .max_per_uid = max_per_uid },
 		.term = term,
@@ -534,6 +541,9 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 			"cannot open the cgroup of sessions, they go without: %s", strerror(-r));
 	if (sessions->cgroups.fd >= 0)
 		(void)session_cgroups_sweep(&sessions->cgroups);
+	r = session_table_open(&sessions->table, SESSION_RECORD_DIR);
+	if (r < 0 && r != -ENOENT)
+		log_warning("cannot tell the host which sessions there are: %s", strerror(-r));
 	exec_sessions_init(sessions);
 	return 0;
 }
@@ -556,6 +566,7 @@ void sessions_done(struct sessions *sessions)
 	if (sessions->cgroups.fd >= 0)
 		(void)session_cgroups_sweep(&sessions->cgroups);
 	session_cgroups_close(&sessions->cgroups);
+	session_table_close(&sessions->table);
 	journal_close(&sessions->journal);
 	hangups_done(&sessions->hangups);
 	spawner_done(&sessions->spawner);

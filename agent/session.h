@@ -9,6 +9,7 @@
 #include "journal.h"
 #include "limits.h"
 #include "session-cgroup.h"
+#include "session-table.h"
 #include "spawn.h"
 
 #include <sys/queue.h>
@@ -22,6 +23,7 @@ struct sessions {
 	struct spawner spawner;
 	struct hangups hangups;
 	struct session_cgroups cgroups;
+	struct session_table table;
 	struct journal journal;
 	struct limits limits; /* limits.count: how many sessions there are */
 	struct session_list list;

@@ -72,6 +72,21 @@ static void print_state(const struct container_info *info)
 	printf("\n");
 }
 
+/* A door's name, and a user's, are printable ASCII: the list is read no other way. */
+static void print_sessions(const struct container_info *info)
+{
+	char age[32];
+
+	printf("%10s: %zu open\n", "Sessions", info->n_sessions);
+	for (size_t i = 0; i < info->n_sessions; i++) {
+		const struct session_record *session = &info->sessions[i];
+
+		info_format_age(session->since_usec, age, sizeof(age));
+		printf("%12s%-10s  %-10s  %s\n", "", session->door,
+			session->user[0] ? session->user : "-", age);
+	}
+}
+
 static void print_info(const struct container_info *info)
 {
 	char bytes[32];
@@ -93,8 +108,12 @@ static void print_info(const struct container_info *info)
 		info_format_bytes(info->memory, bytes, sizeof(bytes));
 		printf("%10s: %s\n", "Memory", bytes);
 	}
-	if (info->sessions != INFO_UNKNOWN)
-		printf("%10s: %llu\n", "Sessions", (unsigned long long)info->sessions);
+	if (info->disk != INFO_UNKNOWN) {
+		info_format_bytes(info->disk, bytes, sizeof(bytes));
+		printf("%10s: %s\n", "Disk", bytes);
+	}
+	if (info->sessions_known)
+		print_sessions(info);
 }
 
 int cmd_status(const struct verb *verb, int argc, char **argv)
@@ -113,6 +132,7 @@ int cmd_status(const struct verb *verb, int argc, char **argv)
 	if (!container_is_known("status", argv[first]) || info_source_open(&source) < 0)
 		return STATUS_FAILED;
 	info_collect(&source, argv[first], &info);
+	info_measure(&info);
 	if (as_json) {
 		info_write_json(&info, &json);
 		printf("\n");

@@ -7,6 +7,7 @@
 #include "../launcher-status.h"
 #include "bus.h"
 #include "json.h"
+#include "open-sessions.h"
 
 #include <arpa/inet.h>
 #include <stdbool.h>
@@ -28,8 +29,11 @@ struct container_info {
 	bool foreground;
 	bool answered; /* launcher is filled; needs root */
 	struct launcher_status launcher;
-	uint64_t memory;		     /* bytes; INFO_UNKNOWN */
-	uint64_t sessions;		     /* through its doors; INFO_UNKNOWN */
+	uint64_t memory; /* bytes; INFO_UNKNOWN */
+	uint64_t disk;	 /* bytes; INFO_UNKNOWN until info_measure() */
+	bool sessions_known;
+	struct session_record *sessions; /* open through its doors, the oldest first */
+	size_t n_sessions;
 	char addresses[2][INET6_ADDRSTRLEN]; /* IPv4, IPv6; "": none, or unknown */
 };
 
@@ -46,6 +50,9 @@ void info_source_close(struct info_source *source);
 /* Never fails: what can't be found out stays unknown. Errors of configuration are logged. */
 void info_collect(const struct info_source *source, const char *name, struct container_info *ret);
 void info_done(struct container_info *info);
+
+/* Finds out how much room the container's tree takes; gives up when that takes too long. */
+void info_measure(struct container_info *info);
 
 /* As an object of docs/json.md. */
 void info_write_json(const struct container_info *info, struct json *json);

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "mnt.h"
 #include "network-helper.h"
+#include "session-record.h"
 #include "syscalls.h"
 #include "tree.h"
 
@@ -23,8 +24,8 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-/* Sockets and their directories fit; a guest that fills it harms itself only. */
-#define DOORS_SIZE "64k"
+/* The sockets and the list of open sessions fit; a guest that fills it harms itself only. */
+#define DOORS_SIZE "512k"
 #define DOORS_INODES "64"
 
 /* Opens a directory, made with mode whatever the caller's mask is: host users go through it. */
@@ -204,6 +205,14 @@ int state_mount_doors(struct state *state, uint32_t uid)
 		return log_errno(r, "cannot mount %s/%s/doors%s%s", RUN_DIR, state->name,
 			why[0] ? ": " : "", why);
 	return 0;
+}
+
+void state_forget_sessions(struct state *state)
+{
+	_cleanup_close_ int doors =
+		openat(state->dir_fd, "doors", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	(void)unlinkat(doors, SESSION_RECORD_FILE, 0);
 }
 
 int state_link_root(struct state *state, const char *path)

@@ -31,6 +31,9 @@ int state_acquire(const char *name, struct state *ret);
 /* Mounts the doors' tmpfs at doors/, its root owned by uid (the guest's root). Logs. */
 int state_mount_doors(struct state *state, uint32_t uid);
 
+/* Removes the list of sessions that a guest which is gone may have left among the doors. */
+void state_forget_sessions(struct state *state);
+
 /*
  * Shows the live root at root: a tree on disk by a link to where it is, path; an ephemeral one, a
  * detached mount (consumed), at private/root, nosuid and nodev. Logs. 0 or -errno.

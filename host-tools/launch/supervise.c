@@ -542,6 +542,8 @@ static int start_guest(struct supervisor *s)
 		r = watch(s, &s->error_event, s->error_fd, on_leader_words);
 	if (r >= 0 && launch->boots == 1)
 		r = open_to_host(s);
+	else
+		state_forget_sessions(&launch->state);
 	if (r >= 0)
 		r = send_doors(s);
 	/* the builder can't come to an end before it hears of the network: by then this is done */
