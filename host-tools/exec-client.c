@@ -51,8 +51,9 @@ struct session {
 	int status; /* to exit with, -1 while nobody knows */
 };
 
-/* It is big, and there is one a process. */
+/* They are big, and there is one a process. Apart, so that what is used lies on few pages. */
 static struct session the_session;
+static char buffers[LANES][LANE_SIZE];
 
 int exec_hold_stdio(void)
 {
@@ -302,14 +303,13 @@ static int begin(struct session *s)
 	ssize_t len = write_start(s, buf, sizeof(buf));
 	int r = len < 0 ? (int)len : 0;
 
+	/* what can be made before is: from the connection on the agent waits */
+	if (r >= 0 && !s->tty && !(s->request->flags & EXEC_DETACH))
+		r = open_pipes(s, fds);
 	if (r >= 0)
 		s->sock = r = door_connect(&s->request->place, "exec", SOCK_SEQPACKET);
-	if (r < 0)
-		return r;
-	if (s->tty)
+	if (r >= 0 && s->tty)
 		r = open_terminal(s, fds);
-	else if (!(s->request->flags & EXEC_DETACH))
-		r = open_pipes(s, fds);
 	if (r >= 0)
 		r = open_signals(s);
 	if (r >= 0 && s->tty)
@@ -458,6 +458,8 @@ int exec_client(const struct exec_request *request)
 	s->tty = request->flags & EXEC_TTY;
 	s->master = s->sock = s->signal_fd = -EBADF;
 	s->status = -1;
+	for (size_t i = 0; i < LANES; i++)
+		s->lanes[i].buffer = buffers[i];
 	if (exec_hold_stdio() < 0 || begin(s) < 0) {
 		terminal_raw_leave(&s->raw);
 		return STATUS_FAILED;

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -128,13 +129,22 @@ static void fail_writing(struct lane *lane, int error)
 	lane_stop(lane);
 }
 
+static bool need_buffer(struct lane *lane)
+{
+	if (!lane->buffer)
+		lane->buffer = malloc(LANE_SIZE);
+	if (!lane->buffer)
+		fail_writing(lane, ENOMEM);
+	return lane->buffer;
+}
+
 /* The far side of a terminal has no end of file but a key; typed within a line it only sends that.
  */
 static void type_end(struct lane *lane)
 {
 	struct termios mode;
 
-	if (tcgetattr(lane->to, &mode) < 0 || !(mode.c_lflag & ICANON)) {
+	if (tcgetattr(lane->to, &mode) < 0 || !(mode.c_lflag & ICANON) || !need_buffer(lane)) {
 		lane->open = false;
 		return;
 	}
@@ -226,8 +236,11 @@ static bool write_out(struct lane *lane)
 static bool read_in(struct lane *lane)
 {
 	size_t most = lane->left < LANE_SIZE ? lane->left : LANE_SIZE;
-	ssize_t n = read(lane->from, lane->buffer, most);
+	ssize_t n;
 
+	if (!need_buffer(lane))
+		return false;
+	n = read(lane->from, lane->buffer, most);
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && lane->left == SIZE_MAX)))
 		return false;
 	if (n <= 0) { /* EIO: a terminal that is gone */

@@ -36,10 +36,13 @@ struct lane {
 	size_t left;  /* may still pass */
 	size_t start, n;
 	char last;
-	char buffer[LANE_SIZE];
+	char *buffer; /* of LANE_SIZE; NULL: made when bytes are moved by hand */
 };
 
-/* Starts a lane; zeroed memory, no failure: what can't be copied turns up in error. */
+/*
+ * Starts a lane; zeroed memory but for the buffer, no failure: what can't be copied turns up in
+ * error.
+ */
 void lane_start(struct lane *lane, int from, int to, enum lane_end end);
 
 /* What to wait for: fd -1 when the lane is done. */
