@@ -313,6 +313,27 @@ static void test_failures(void **state)
 	}
 }
 
+/* An agent with enough sessions answers and closes, whether START has come, is coming, or not. */
+static void test_a_refusal_before_the_start(void **state)
+{
+	static const char text[] = "limit 64";
+
+	for (int i = 0; i < 100; i++) {
+		struct client c = run_true();
+		bool early = i % 4 != 0;
+
+		assert_true(wait_readable(listener));
+		session.sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		assert_true(session.sock >= 0);
+		if (!early)
+			assert_true(wait_readable(session.sock)); /* and not read */
+		answer((struct exec_message){ .type = EXEC_FAILED,
+			.failed = { EXEC_STEP_LIMIT, 0, { text, sizeof(text) - 1 } } });
+		close_fdp(&session.sock);
+		assert_ends(&c, 125, "", "narthex: too many sessions: limit 64\n");
+	}
+}
+
 /* Bytes that an agent of another mind could send, before or after STARTED. */
 static void test_bad_answers(void **state)
 {
@@ -552,6 +573,7 @@ int main(void)
 		TEST(test_the_peer_is_dead),
 		TEST(test_statuses),
 		TEST(test_failures),
+		TEST(test_a_refusal_before_the_start),
 		TEST(test_bad_answers),
 		TEST(test_an_end_before_the_start),
 		TEST(test_descriptors_are_not_taken),
