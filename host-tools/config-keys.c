@@ -13,6 +13,7 @@
 /* clang-format off */
 #define KEY(section, key, parse, member) \
 	{ section, key, parse, offsetof(struct container_config, member) }
+#define LINK_KEY(key, parse, member) { "Link", key, parse, offsetof(struct config_link, member) }
 #define WHOLE(section, key, parse) { section, key, parse, 0 } /* sets more than one member */
 #define LATER(section, key) { section, key, NULL, 0 }
 
@@ -47,6 +48,25 @@ const struct config_key config_keys[] = {
 	KEY("Network", "HostAddress6", config_parse_address6, host_address6),
 	KEY("Network", "LocalAddress6", config_parse_address6, local_address6),
 	KEY("Network", "MACAddress", config_parse_mac, mac_address),
+	KEY("Network", "MTU", config_parse_mtu, mtu),
+	KEY("Network", "Bridge", config_parse_interface, bridge),
+	KEY("Network", "VLAN", config_parse_vlan, vlan),
+	KEY("Network", "Zone", config_parse_zone, zone),
+	KEY("Network", "Gateway", config_parse_address4, gateway),
+	KEY("Network", "Gateway6", config_parse_address6, gateway6),
+	WHOLE("Network", "VirtualEthernetExtra", config_parse_veth_extra),
+
+	/* [Link NAME]: the members are those of the link */
+	LINK_KEY("HostAddress", config_parse_address4, host_address),
+	LINK_KEY("LocalAddress", config_parse_address4, local_address),
+	LINK_KEY("HostAddress6", config_parse_address6, host_address6),
+	LINK_KEY("LocalAddress6", config_parse_address6, local_address6),
+	LINK_KEY("MACAddress", config_parse_mac, mac_address),
+	LINK_KEY("MTU", config_parse_mtu, mtu),
+	LINK_KEY("Bridge", config_parse_interface, bridge),
+	LINK_KEY("VLAN", config_parse_vlan, vlan),
+	LINK_KEY("Gateway", config_parse_address4, gateway),
+	LINK_KEY("Gateway6", config_parse_address6, gateway6),
 
 	/* systemd.nspawn(5) of systemd 252, and what design has for later */
 	LATER("Exec", "User"),
@@ -85,22 +105,27 @@ const struct config_key config_keys[] = {
 	LATER("Files", "OverlayReadOnly"),
 	LATER("Files", "PrivateUsersChown"),
 	LATER("Files", "PrivateUsersOwnership"),
-	LATER("Network", "VirtualEthernetExtra"),
 	LATER("Network", "Interface"),
 	LATER("Network", "MACVLAN"),
 	LATER("Network", "IPVLAN"),
-	LATER("Network", "Bridge"),
-	LATER("Network", "Zone"),
 	LATER("Network", "Port"),
 	LATER("Network", "NamespacePath"),
 	{},
 };
 /* clang-format on */
 
+/* "foo" of [Link foo]; NULL for other sections. */
+static const char *link_name(const char *section)
+{
+	return strncmp(section, "Link ", 5) == 0 ? section + 5 : NULL;
+}
+
 bool config_section_is_known(const char *section)
 {
+	if (link_name(section))
+		return config_interface_name_is_valid(link_name(section));
 	for (const struct config_key *k = config_keys; k->section; k++)
-		if (strcmp(k->section, section) == 0)
+		if (strcmp(k->section, section) == 0 && strcmp(section, "Link") != 0)
 			return true;
 	return false;
 }
@@ -115,20 +140,23 @@ void config_log_unknown_section(const char *where, const char *section)
 	escape_text(shown, sizeof(shown), section, strlen(section));
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
 		nearest_offer(&nearest, sections[i]);
-	if (nearest.best)
+	if (strncmp(section, "Link", 4) == 0 && (section[4] == '\0' || section[4] == ' '))
+		log_error("%s: [%s] needs the name of one of the container's interfaces, like "
+			  "[Link eth1]",
+			where, shown);
+	else if (nearest.best)
 		log_error(
 			"%s: unknown section [%s]; did you mean [%s]?", where, shown, nearest.best);
 	else
-		log_error("%s: unknown section [%s]: there are Exec, Files, Network, Unit, Service "
-			  "and "
-			  "Install",
+		log_error("%s: unknown section [%s]: there are Exec, Files, Network, Link NAME, "
+			  "Unit, Service and Install",
 			where, shown);
 }
 
 static int log_unknown_key(const char *where, const char *section, const char *key)
 {
 	struct nearest nearest = { .given = key };
-	const char *elsewhere = NULL;
+	const char *elsewhere = NULL, *kind = link_name(section) ? "Link" : section;
 	char shown[96];
 
 	if (!config_section_is_known(section)) {
@@ -137,7 +165,7 @@ static int log_unknown_key(const char *where, const char *section, const char *k
 	}
 	escape_text(shown, sizeof(shown), key, strlen(key));
 	for (const struct config_key *k = config_keys; k->section; k++) {
-		if (strcmp(k->section, section) == 0) {
+		if (strcmp(k->section, kind) == 0) {
 			if (k->parse)
 				nearest_offer(&nearest, k->key);
 		} else if (strcmp(k->key, key) == 0) {
@@ -162,20 +190,24 @@ static void follow_implications(struct container_config *config)
 	static const uint8_t no_mac[sizeof(config->mac_address)];
 	bool addressed = config->host_address.family || config->local_address.family ||
 			 config->host_address6.family || config->local_address6.family ||
+			 config->gateway.family || config->gateway6.family || config->bridge[0] ||
+			 config->zone[0] || config->mtu || config->vlan ||
 			 memcmp(config->mac_address, no_mac, sizeof(no_mac)) != 0;
 
 	config->boot = config->boot_written == AUTO ? !config->process_two : config->boot_written;
 	config->veth = config->veth_written == AUTO ? addressed : config->veth_written;
-	config->private_network = config->private_written == AUTO ? config->veth || addressed
-								  : config->private_written;
+	config->private_network = config->private_written == AUTO
+					  ? config->veth || addressed || config->n_links > 0
+					  : config->private_written;
 }
 
-static int set_known_key(struct container_config *config, const struct config_key *key,
+/* base: what the key's member is in, the configuration or a link. */
+static int set_known_key(struct container_config *config, void *base, const struct config_key *key,
 	const char *where, const char *text)
 {
 	struct config_value value = {
 		.config = config,
-		.field = (char *)config + key->offset,
+		.field = (char *)base + key->offset,
 		.text = text,
 	};
 	char shown[200], why[600];
@@ -198,12 +230,13 @@ static int set_known_key(struct container_config *config, const struct config_ke
 	return r;
 }
 
-/* Another program of ours gets this section as it was written. */
-static int keep_network_line(struct container_config *config, const char *key, const char *value)
+/* Another program of ours gets these sections as they were written. */
+static int keep_network_line(
+	struct container_config *config, const char *section, const char *key, const char *value)
 {
 	char *line = NULL;
 
-	if (asprintf(&line, "%s=%s", key, value) < 0)
+	if (asprintf(&line, "%s/%s=%s", section, key, value) < 0)
 		return -ENOMEM;
 	return config_list_append(&config->network_lines, line);
 }
@@ -211,16 +244,21 @@ static int keep_network_line(struct container_config *config, const char *key, c
 int config_set(struct container_config *config, const char *where, const char *section,
 	const char *key, const char *value)
 {
+	const char *link = link_name(section), *kind = link ? "Link" : section;
 	const struct config_key *k;
-	int r;
+	void *base = config;
+	int r = 0;
 
 	for (k = config_keys; k->section; k++)
-		if (strcmp(k->key, key) == 0 && strcmp(k->section, section) == 0)
+		if (strcmp(k->key, key) == 0 && strcmp(k->section, kind) == 0)
 			break;
-	if (!k->section)
+	if (!k->section || (strcmp(kind, "Link") == 0 && !config_section_is_known(section)))
 		return log_unknown_key(where, section, key);
-	r = set_known_key(config, k, where, value);
-	if (r >= 0 && strcmp(section, "Network") == 0)
-		r = keep_network_line(config, key, value);
+	if (link)
+		r = config_link_get(config, link, (struct config_link **)&base);
+	if (r >= 0)
+		r = set_known_key(config, base, k, where, value);
+	if (r >= 0 && (link || strcmp(section, "Network") == 0))
+		r = keep_network_line(config, section, key, value);
 	return r;
 }

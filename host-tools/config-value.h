@@ -55,6 +55,18 @@ int config_split(struct config_value *value, char ***ret);
 /* An absolute path without "..", superfluous slashes and dots removed, into a new string. */
 int config_clean_path(struct config_value *value, const char *text, char **ret);
 
+/* Whether the kernel takes it as the name of an interface, and no tool stumbles over it. */
+bool config_interface_name_is_valid(const char *name);
+
+/*
+ * The link that is called name inside the container, undeclared when there was none. *ret is valid
+ * until the next call. 0, -ENOMEM, or -E2BIG past CONFIG_LIST_MAX.
+ */
+int config_link_get(struct container_config *config, const char *name, struct config_link **ret);
+
+/* config_check() of [Network] and [Link NAME]. Logs. 0 or -EINVAL. */
+int config_check_network(const struct container_config *config, const char *where);
+
 /* yes, true, on, 1, y, t and their opposites, as systemd has them: 1, 0 or -EINVAL. */
 int config_boolean(const char *text);
 
@@ -75,4 +87,5 @@ config_parser config_parse_parameters, config_parse_environment, config_parse_ho
 	config_parse_signal;
 config_parser config_parse_root, config_parse_store, config_parse_bind, config_parse_bind_read_only,
 	config_parse_tmpfs;
-config_parser config_parse_address4, config_parse_address6, config_parse_mac;
+config_parser config_parse_address4, config_parse_address6, config_parse_mac, config_parse_mtu,
+	config_parse_vlan, config_parse_interface, config_parse_zone, config_parse_veth_extra;

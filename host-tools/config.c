@@ -68,6 +68,7 @@ void config_done(struct container_config *config)
 	free(config->working_directory);
 	free(config->root);
 	free(config->store);
+	free(config->links);
 	for (size_t i = 0; i < UNIT_SECTION_MAX_; i++)
 		free(config->unit_text[i]);
 	*config = (struct container_config){};
@@ -160,67 +161,6 @@ static int check_files(const struct container_config *config, const char *where)
 	return r;
 }
 
-static int check_pair(const struct config_address *host, const struct config_address *local,
-	const char *six, const char *where)
-{
-	uint8_t full = *six ? 128 : 32;
-
-	if (host->family && local->family) {
-		if (*six ? IN6_ARE_ADDR_EQUAL(&host->v6, &local->v6)
-			 : host->v4.s_addr == local->v4.s_addr) {
-			log_error("%s: HostAddress%s= and LocalAddress%s= are the same address",
-				where, six, six);
-			return -EINVAL;
-		}
-		return 0;
-	}
-	/* with a prefix there is a network, and the other end may get its address otherwise */
-	if (host->family && host->prefix == full) {
-		log_error(
-			"%s: HostAddress%s= without LocalAddress%s=: nothing could be reached; set "
-			"both, or write a prefix length (/%d)",
-			where, six, six, *six ? 64 : 24);
-		return -EINVAL;
-	}
-	if (local->family && local->prefix == full) {
-		log_error(
-			"%s: LocalAddress%s= without HostAddress%s=: nothing could be reached; set "
-			"both, or write a prefix length (/%d)",
-			where, six, six, *six ? 64 : 24);
-		return -EINVAL;
-	}
-	return 0;
-}
-
-static int check_network(const struct container_config *config, const char *where)
-{
-	static const uint8_t no_mac[sizeof(config->mac_address)];
-	const char *needs_veth = NULL;
-	int r = 0;
-
-	if (config->host_address.family || config->local_address.family ||
-		config->host_address6.family || config->local_address6.family)
-		needs_veth = "an address (HostAddress=, LocalAddress=, …)";
-	else if (memcmp(config->mac_address, no_mac, sizeof(no_mac)) != 0)
-		needs_veth = "MACAddress=";
-	if (needs_veth && !config->private_network) {
-		log_error("%s: %s needs a network of the container's own: remove it, or Private=no",
-			where, needs_veth);
-		r = -EINVAL;
-	} else if (needs_veth && !config->veth) {
-		log_error("%s: %s needs a link to put it on: remove it, or VirtualEthernet=no",
-			where, needs_veth);
-		r = -EINVAL;
-	} else if (config->veth && !config->private_network) {
-		r = fault(where, "VirtualEthernet=yes and Private=no exclude each other");
-	}
-	if (check_pair(&config->host_address, &config->local_address, "", where) < 0)
-		r = -EINVAL;
-	if (check_pair(&config->host_address6, &config->local_address6, "6", where) < 0)
-		r = -EINVAL;
-	return r;
-}
-
 int config_check(const struct container_config *config, const char *where)
 {
 	int r = check_name(config, where);
@@ -229,7 +169,7 @@ int config_check(const struct container_config *config, const char *where)
 		r = -EINVAL;
 	if (check_files(config, where) < 0)
 		r = -EINVAL;
-	if (check_network(config, where) < 0)
+	if (config_check_network(config, where) < 0)
 		r = -EINVAL;
 	return r;
 }

@@ -6,6 +6,7 @@
  * after the file): the syntax of systemd.syntax(7), the keys of systemd.nspawn(5) and ours.
  */
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +61,36 @@ struct config_address {
 	uint8_t prefix;
 };
 
+enum config_link_kind {
+	LINK_UNDECLARED, /* there is a [Link NAME], and no key that makes the link */
+	LINK_VETH,	 /* VirtualEthernetExtra= */
+	LINK_MACVLAN,
+	LINK_IPVLAN,
+	LINK_INTERFACE, /* Interface=: one of the host's, for as long as the container runs */
+};
+
+/* A link of the container besides eth0; all but its kind and names are from [Link NAME]. */
+struct config_link {
+	enum config_link_kind kind;
+	char guest[IFNAMSIZ]; /* its name inside, the NAME */
+	char host[IFNAMSIZ];  /* the host's end; MACVLAN=, IPVLAN=: the interface below;
+			       * Interface=: its name on the host */
+	struct config_address host_address, local_address, host_address6, local_address6;
+	struct config_address gateway, gateway6;
+	char bridge[IFNAMSIZ]; /* "" for none */
+	uint8_t mac_address[6];
+	uint32_t mtu;  /* 0: the kernel's */
+	uint32_t vlan; /* of the port of a bridge that filters VLANs; 0: as the bridge has it */
+};
+
+/* Port=[tcp|udp:][ADDRESS][%INTERFACE:]HOST[:GUEST] */
+struct config_port {
+	bool udp;
+	struct config_address address; /* family 0: any of the host's */
+	char interface[IFNAMSIZ];      /* "": any */
+	uint16_t host, guest;
+};
+
 /* [Unit], [Service] and [Install] are kept as text for the generator. */
 enum unit_section { UNIT_UNIT, UNIT_SERVICE, UNIT_INSTALL, UNIT_SECTION_MAX_ };
 
@@ -100,7 +131,16 @@ struct container_config {
 	uint8_t mac_address[6]; /* MACAddress=, of the guest's end; all zero: derived from the name
 				 */
 
-	char **network_lines; /* [Network] as it was written, KEY=VALUE, for narthex-network */
+	struct config_address gateway, gateway6; /* Gateway=, Gateway6= */
+	char bridge[IFNAMSIZ];			 /* Bridge=, "" for none; */
+	char zone[IFNAMSIZ];			 /* Zone=, without the "vz-" of its bridge */
+	uint32_t mtu;				 /* of both ends of eth0; 0: the kernel's */
+	uint32_t vlan;				 /* VLAN= of the port of Bridge=, 0 for none */
+	struct config_link *links; /* the other links, in the order of their first mention */
+	size_t n_links;
+
+	char **network_lines; /* [Network] and [Link NAME] as they were written,
+			       * SECTION/KEY=VALUE, for narthex-network */
 
 	/* text of the sections that go into the unit, "" when empty */
 	char *unit_text[UNIT_SECTION_MAX_];

@@ -323,6 +323,14 @@ static int take_link_attribute(const struct nlattr *a, void *userdata)
 		if (mnl_attr_get_payload_len(a) == sizeof(link->mac))
 			memcpy(link->mac, mnl_attr_get_payload(a), sizeof(link->mac));
 		break;
+	case IFLA_MASTER:
+		if (mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+			link->master = (int)mnl_attr_get_u32(a);
+		break;
+	case IFLA_MTU:
+		if (mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+			link->mtu = mnl_attr_get_u32(a);
+		break;
 	case IFLA_LINKINFO:
 		return mnl_attr_parse_nested(a, take_link_info, link);
 	default:
@@ -331,15 +339,24 @@ static int take_link_attribute(const struct nlattr *a, void *userdata)
 	return MNL_CB_OK;
 }
 
+int netlink_parse_link(const struct nlmsghdr *message, struct netlink_link *ret)
+{
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+	struct netlink_link link = {};
+
+	if (message->nlmsg_type != RTM_NEWLINK ||
+		mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return -EPROTO;
+	link.index = header->ifi_index;
+	link.flags = header->ifi_flags;
+	(void)mnl_attr_parse(message, sizeof(*header), take_link_attribute, &link);
+	*ret = link;
+	return 0;
+}
+
 static void take_link(const struct nlmsghdr *m, void *userdata)
 {
-	struct netlink_link *link = userdata;
-	const struct ifinfomsg *header = mnl_nlmsg_get_payload(m);
-
-	if (m->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(m) < sizeof(*header))
-		return;
-	link->index = header->ifi_index;
-	(void)mnl_attr_parse(m, sizeof(*header), take_link_attribute, link);
+	(void)netlink_parse_link(m, userdata);
 }
 
 int netlink_get_link(struct netlink *nl, const char *name, struct netlink_link *ret)
@@ -358,6 +375,64 @@ int netlink_get_link(struct netlink *nl, const char *name, struct netlink_link *
 		return -EPROTO;
 	*ret = link;
 	return 0;
+}
+
+/* --- lists --------------------------------------------------------------------------------------
+ */
+
+/* Reads one list to its end. 0, -EINTR when it changed meanwhile, or -errno. */
+static int receive_list(struct netlink *nl, uint32_t sequence,
+	void (*on_message)(const struct nlmsghdr *, void *), void *userdata)
+{
+	_Alignas(NLMSG_ALIGNTO) char buffer[32768];
+	bool changed = false;
+
+	for (;;) {
+		ssize_t n = recv(mnl_socket_get_fd(nl->socket), buffer, sizeof(buffer),
+			MSG_DONTWAIT | MSG_TRUNC);
+		const struct nlmsghdr *m = (const struct nlmsghdr *)buffer;
+		int left = (int)n;
+
+		if (n < 0)
+			return errno == EAGAIN ? -EPROTO : -errno;
+		if (n > (ssize_t)sizeof(buffer))
+			return -EMSGSIZE;
+		for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
+			if (m->nlmsg_seq != sequence)
+				continue;
+			changed |= m->nlmsg_flags & NLM_F_DUMP_INTR;
+			if (m->nlmsg_type == NLMSG_DONE)
+				return changed ? -EINTR : 0;
+			if (m->nlmsg_type != NLMSG_ERROR)
+				on_message(m, userdata);
+			else if (mnl_nlmsg_get_payload_len(m) >= sizeof(struct nlmsgerr))
+				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(m))->error;
+		}
+	}
+}
+
+int netlink_dump(struct netlink *nl, uint16_t type, const void *header, size_t size,
+	const char *what, void (*on_message)(const struct nlmsghdr *, void *), void *userdata)
+{
+	int r = -EINTR;
+
+	/* interfaces come and go with other containers: a list that never holds still is wrong */
+	for (int tries = 0; r == -EINTR && tries < 10; tries++) {
+		uint32_t sequence = nl->sequence++;
+		struct nlmsghdr *request = mnl_nlmsg_put_header(nl->buffer);
+
+		request->nlmsg_type = type;
+		request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+		request->nlmsg_seq = sequence;
+		memcpy(mnl_nlmsg_put_extra_header(request, size), header, size);
+		r = mnl_socket_sendto(nl->socket, request, request->nlmsg_len) < 0 ? -errno : 0;
+		if (r >= 0)
+			r = receive_list(nl, sequence, on_message, userdata);
+	}
+	if (r < 0)
+		(void)snprintf(
+			nl->why, sizeof(nl->why), "cannot %s: netlink: %s", what, strerror(-r));
+	return r;
 }
 
 int netlink_index(struct netlink *nl, const char *name)

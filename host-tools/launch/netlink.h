@@ -42,6 +42,9 @@ struct netlink_link {
 	char kind[32];	     /* "veth", "bridge", …; "" for hardware */
 	char alias[NETLINK_ALIAS_SIZE]; /* the administrator's text; "" for none */
 	uint8_t mac[6];			/* all zero for none */
+	int master;			/* index of the bridge it is a port of; 0: none */
+	uint32_t mtu;
+	unsigned int flags; /* IFF_UP, … */
 };
 
 /*
@@ -84,6 +87,17 @@ int netlink_commit(
  * also makes a change of the carrier take effect.
  */
 int netlink_get_link(struct netlink *nl, const char *name, struct netlink_link *ret);
+
+/*
+ * Asks for a list (NLM_F_DUMP) and hands every message of it to on_message. Nothing may have been
+ * begun. A list that changed while it was read is read once more: on_message sees some messages
+ * twice. 0 or -errno with its text in why: "cannot WHAT: …".
+ */
+int netlink_dump(struct netlink *nl, uint16_t type, const void *header, size_t size,
+	const char *what, void (*on_message)(const struct nlmsghdr *, void *), void *userdata);
+
+/* What a message of RTM_NEWLINK says. 0, or -EPROTO when it is none. */
+int netlink_parse_link(const struct nlmsghdr *message, struct netlink_link *ret);
 
 /* The index of an interface in the socket's namespace, by one ioctl. > 0 or -errno. */
 int netlink_index(struct netlink *nl, const char *name);

@@ -16,6 +16,16 @@
 
 #define PROGRAM "narthex-network"
 
+bool network_helper_is_needed(const struct container_config *config)
+{
+	return config->veth || config->n_links > 0;
+}
+
+bool network_helper_leaves_traces(const struct container_config *config)
+{
+	return config->zone[0];
+}
+
 int network_helper_start(struct network_helper *helper, const struct container_config *config)
 {
 	_cleanup_free_ char **argv = NULL;

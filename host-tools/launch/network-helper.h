@@ -14,6 +14,13 @@ struct network_helper {
 
 #define NETWORK_HELPER_NULL ((struct network_helper){ -EBADF, -EBADF })
 
+/* Whether there is anything for it to do: lo alone needs none. */
+bool network_helper_is_needed(const struct container_config *config);
+
+/* Whether something outlives the container's network namespace: then network_helper_cleanup() has
+ * to follow the container's end. */
+bool network_helper_leaves_traces(const struct container_config *config);
+
 /* Starts it. Logs. 0 or -errno. */
 int network_helper_start(struct network_helper *helper, const struct container_config *config);
 
@@ -27,5 +34,6 @@ int network_helper_go(struct network_helper *helper, int netns_fd);
  */
 int network_helper_finish(struct network_helper *helper);
 
-/* What a crashed launcher left of name's network on the host goes. Waits. Logs. 0 or -errno. */
+/* What is left of name's network on the host, by a container that ended or a launcher that crashed,
+ * goes. Waits. Logs. 0 or -errno. */
 int network_helper_cleanup(const char *name);

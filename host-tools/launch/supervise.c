@@ -532,7 +532,7 @@ static int start_guest(struct supervisor *s)
 	if (r >= 0)
 		r = builder_start(
 			launch, &s->console.guest, &s->builder_fd, &s->build_socket, &s->error_fd);
-	if (r >= 0 && launch->config.veth)
+	if (r >= 0 && network_helper_is_needed(&launch->config))
 		r = network_helper_start(&s->network, &launch->config);
 	if (r >= 0)
 		r = watch(s, &s->socket_event, s->build_socket, on_build_message);
@@ -706,6 +706,8 @@ int supervise(struct launch *launch)
 	};
 	int status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
 
+	if (network_helper_leaves_traces(&launch->config))
+		(void)network_helper_cleanup(launch->config.name);
 	control_stop(&s.control);
 	machined_stop(&s.machined);
 	free_event(&s.notify_event);

@@ -4,10 +4,11 @@
  * narthex-network: what the launcher needs libraries for on its container's network, in a program
  * of its own, so that the launcher is small and starts fast.
  *
- *   narthex-network NAME [KEY=VALUE]…   waits on HELPER_FD for the network namespace, sets it up
- *   narthex-network --cleanup NAME      removes what a crashed launcher left on the host
+ *   narthex-network NAME [SECTION/KEY=VALUE]…
+ *                                    waits on HELPER_FD for the network namespace, sets it up
+ *   narthex-network --cleanup NAME   removes what a crashed launcher left on the host
  *
- * The assignments are those of [Network], as they stood in the configuration, in its order. Started
+ * The assignments are those of the configuration that are about the network, in its order. Started
  * by the launcher alone; says what is wrong on stderr; exit status 0 or 1.
  */
 
@@ -29,13 +30,14 @@ static int read_settings(struct container_config *config, char *const *lines)
 	int r = 0;
 
 	for (; *lines && r >= 0; lines++) {
-		_cleanup_free_ char *key = strdup(*lines);
-		char *equals = key ? strchr(key, '=') : NULL;
+		_cleanup_free_ char *section = strdup(*lines);
+		char *key = section ? strchr(section, '/') : NULL;
+		char *value = key ? strchr(key, '=') : NULL;
 
-		if (!equals)
-			return log_errno(key ? -EINVAL : -ENOMEM, "cannot read '%s'", *lines);
-		*equals = '\0';
-		r = config_set(config, "narthex-network", "Network", key, equals + 1);
+		if (!value)
+			return log_errno(section ? -EINVAL : -ENOMEM, "cannot read '%s'", *lines);
+		*key = *value = '\0';
+		r = config_set(config, "narthex-network", section, key + 1, value + 1);
 	}
 	return r;
 }

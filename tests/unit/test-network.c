@@ -719,7 +719,7 @@ static void alias_counts_more_than_the_hardware_address(void **state)
 	assert_int_equal(network_cleanup("foo"), 0);
 	renew_guest();
 	make_stranger("c-foo", link.mac, "narthex:bar");
-	assert_stranger_stays("c-foo", "alias 'narthex:bar'");
+	assert_stranger_stays("c-foo", "alias 'narthex:bar'), which belongs to container 'bar'");
 }
 
 static void altname_of_a_stranger(void **state)

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+/*
+ * Inside the network: what its parts share. A link has an end in the container and mostly one on
+ * the host; each end has a netlink socket in its own namespace.
+ */
+
+#include "../config.h"
+#include "../name.h"
+#include "netlink.h"
+
+#include <netinet/in.h>
+
+#define ALIAS_PREFIX "narthex:"
+#define ALIAS_SIZE (sizeof(ALIAS_PREFIX) + NAME_MAX_LEN)
+#define MAC_SIZE 6
+
+/* One end of a link, or an interface that a link leads to. */
+struct end {
+	struct netlink *netlink;
+	const char *interface;
+	const char *where; /* completes messages: "" or " in the container" */
+	uint8_t peer_mac[MAC_SIZE];
+	int index;
+};
+
+/* A name of ours on the host, and what tells that an interface is ours. */
+struct identity {
+	char interface[IFNAMSIZ];
+	char altname[ALTNAME_SIZE]; /* "" unless the interface's name is a hash */
+	char alias[ALIAS_SIZE];
+	uint8_t host_mac[MAC_SIZE], guest_mac[MAC_SIZE];
+};
+
+/* The network of one container while it is made or taken away. */
+struct network {
+	const struct container_config *config;
+	struct netlink host, guest;
+	int netns_fd; /* the container's, borrowed */
+};
+
+/* --- who is who (network-identity.c) ---------------------------------------------------------- */
+
+/* host: the name of the host's end; NULL: c-NAME, of eth0. */
+void identity_init(struct identity *id, const char *name, const char *host);
+
+/* A hardware address for an interface inside that has no end on the host. */
+void identity_mac(const char *name, const char *interface, uint8_t ret[MAC_SIZE]);
+
+/* Whether a veth is the one that id describes. */
+bool identity_is_of(const struct identity *id, const struct netlink_link *link);
+
+/* The container whose interface this is by its alias, or NULL. */
+const char *identity_owner(const struct netlink_link *link);
+
+/* Says whom the name belongs to that a link of container name was to have. Returns -EEXIST. */
+int identity_log_stranger(const struct netlink_link *link, const char *wanted, const char *name);
+
+/* --- addresses and routes (network-address.c): requests are begun, not sent ------------------- */
+
+bool address_is_set(const struct config_address *address);
+
+/* Whether b is in the network that a's prefix makes. */
+bool address_covers(const struct config_address *a, const struct config_address *b);
+
+const char *address_text(const struct config_address *address, char text[INET6_ADDRSTRLEN]);
+size_t address_size(const struct config_address *address);
+
+/* No duplicate is looked for; an IPv6 address receives at once. flags: NLM_F_EXCL, NLM_F_REPLACE.
+ */
+void address_add(struct end *end, const struct config_address *address, uint16_t flags);
+
+/* A route to one address. */
+void address_add_route(struct end *end, const struct config_address *to);
+void address_add_default_route(struct end *end, const struct config_address *via);
+
+/* The hardware address behind an IPv6 address of the other end. */
+void address_add_neighbour(struct end *end, const struct config_address *address);
+
+/* --- links -------------------------------------------------------------------------------------
+ */
+
+/* Brings an interface up: a request. */
+void link_begin_up(struct end *end, int index, const char *interface);
+
+/* Puts end->index in. Logs. 0 or -errno. */
+int link_find(struct end *end);
+
+/* Sends what was begun for an end, and settles its link. Logs. 0 or -errno. */
+int link_commit(struct end *end);
+
+/*
+ * Makes a pair of virtual interfaces with all that belongs to both ends. link: its kind is
+ * LINK_VETH; host "" means c-NAME, then it is eth0 and gets the default route. Logs. 0, or -errno
+ * with nothing left of it.
+ */
+int veth_set_up(struct network *network, const struct config_link *link, bool is_zone);
+
+/* The index of the bridge that a link wants, made when it is a zone's. Logs. > 0 or -errno. */
+int bridge_find(struct netlink *host, const char *name);
+
+/* The bridge of a zone: made when there is none. The caller holds zone_lock(). Logs. > 0 or -errno.
+ */
+int zone_find(struct netlink *host, const char *bridge);
+
+/* Keeps others from making or removing zones. A descriptor that holds the lock, or -errno, logged.
+ */
+int zone_lock(void);
+
+/* Removes the zones that nobody is in. Logs. 0 or -errno. */
+int zone_collect(struct netlink *host);
