@@ -220,12 +220,31 @@ static int make_devpts(struct build *build, const struct mount_entry *entry)
 	return mount;
 }
 
+struct node {
+	const char *name;
+	unsigned int major, minor;
+};
+
+/* In a container there are no nodes to be had, but the ones that are there can be shown again. */
+static int show_node(struct build *build, const struct node *node)
+{
+	_cleanup_close_ int source = -EBADF, mount = -EBADF;
+	char path[32];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/dev/%s", node->name);
+	source = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (source < 0 || fstat(source, &st) < 0)
+		return -errno;
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(node->major, node->minor))
+		return -ENODEV;
+	mount = mnt_clone(source, "", false);
+	return mount < 0 ? mount : mount_at(build, TAKE_FD(mount), path, S_IFREG);
+}
+
 static int make_nodes(struct build *build)
 {
-	static const struct {
-		const char *name;
-		unsigned int major, minor;
-	} nodes[] = {
+	static const struct node nodes[] = {
 		/* Documentation/admin-guide/devices.txt of Linux */
 		{ "null", 1, 3 },
 		{ "zero", 1, 5 },
@@ -241,12 +260,19 @@ static int make_nodes(struct build *build)
 
 	if (dev < 0)
 		return log_errno(dev, "cannot open the container's /dev");
-	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-		if (mknodat(dev, nodes[i].name, S_IFCHR | 0666,
-			    makedev(nodes[i].major, nodes[i].minor)) < 0)
-			return log_errno(-errno,
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		int r = mknodat(dev, nodes[i].name, S_IFCHR | 0666,
+				makedev(nodes[i].major, nodes[i].minor)) < 0
+				? -errno
+				: 0;
+
+		if (r == -EPERM && show_node(build, &nodes[i]) >= 0)
+			continue;
+		if (r < 0)
+			return log_errno(r,
 				"cannot make /dev/%s (does DeviceAllow= of the unit permit \"m\"?)",
 				nodes[i].name);
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
 		if (symlinkat(links[i][1], dev, links[i][0]) < 0)
 			return log_errno(-errno, "cannot make /dev/%s", links[i][0]);

@@ -79,6 +79,30 @@ static bool delegated(uint32_t base, uint32_t count)
 	return delegated_in("/etc/subuid", base, count) || delegated_in("/etc/subgid", base, count);
 }
 
+/* Whether the host has these ids: a host that is a container itself may have few. Lines of
+ * uid_map are FIRST OUTSIDE COUNT (user_namespaces(7)). */
+static bool mapped(uint32_t base, uint32_t count)
+{
+	_cleanup_fclose_ FILE *f = fopen("/proc/self/uid_map", "re");
+	uint64_t first, length;
+
+	while (f && fscanf(f, "%" SCNu64 " %*u %" SCNu64, &first, &length) == 2)
+		if (base >= first && (uint64_t)base + count <= first + length)
+			return true;
+	return !f;
+}
+
+static int check_mapped(const struct uid_range *range)
+{
+	if (mapped(range->base, range->count))
+		return 0;
+	log_error("this host has no ids %" PRIu32 " to %" PRIu32 ": it is a container itself; "
+		  "use PrivateUsers=no (the container's root is then this host's root, who is "
+		  "nobody outside)",
+		range->base, range->base + range->count - 1);
+	return -ERANGE;
+}
+
 static int pick(const struct container_config *config, int dir, struct uid_range *range)
 {
 	const uint32_t first = UID_RANGE_MIN / UID_RANGE_SIZE;
@@ -140,6 +164,7 @@ static int take_fixed(const struct container_config *config, int dir, struct uid
 int uid_range_acquire(const struct container_config *config, struct uid_range *ret)
 {
 	_cleanup_close_ int dir = -EBADF;
+	int r;
 
 	*ret = (struct uid_range){};
 	if (config->private_users == PRIVATE_USERS_NO) {
@@ -151,8 +176,9 @@ int uid_range_acquire(const struct container_config *config, struct uid_range *r
 	dir = open_ranges_dir();
 	if (dir < 0)
 		return log_errno(dir, "cannot open %s", RANGES_DIR);
-	return config->private_users == PRIVATE_USERS_FIXED ? take_fixed(config, dir, ret)
-							    : pick(config, dir, ret);
+	r = config->private_users == PRIVATE_USERS_FIXED ? take_fixed(config, dir, ret)
+							 : pick(config, dir, ret);
+	return r < 0 ? r : check_mapped(ret);
 }
 
 void uid_range_release(struct uid_range *range)

@@ -229,12 +229,13 @@ const struct seccomp_argument_rule seccomp_argument_rules[] = {
 		.error = EAFNOSUPPORT,
 	},
 	/* TIOCSTI types into a terminal, TIOCLINUX pastes into a console: both into that of
-	 * whoever else has it open. TIOCSETD loads line disciplines (N_HDLC, N_GSM …), each with a
-	 * history of holes; the number is behind a pointer, so all go. */
+	 * whoever else has it open. TIOCCONS takes what goes to the machine's console. TIOCSETD
+	 * loads line disciplines (N_HDLC, N_GSM …), each with a history of holes; the number is
+	 * behind a pointer, so all go. */
 	{
 		.syscall = "ioctl",
 		.argument = 1,
-		VALUES(TIOCSTI, TIOCLINUX, TIOCSETD),
+		VALUES(TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD),
 		.error = EPERM,
 	},
 	/* Only what the kernel gives the unprivileged: no permission events, and no descriptors of

@@ -44,7 +44,7 @@ opens='for f; do if (: <"$f") 2>/dev/null; then echo "$f opens"; else echo "$f d
     (: </tmp/d/fuse) 2>/dev/null && echo FOUND
     echo done'
   run -0 timeout 30 narthex run "${options[@]}" --capability CAP_MKNOD -- bash -c "$script"
-  matches "$output" done
+  matches "$output" "done"
   [[ $output != *MADE* && $output != *FOUND* ]]
 }
 

@@ -130,6 +130,7 @@ static const struct call denied[] = {
 	{ "TIOCSTI with a high bit", SYS_ioctl, { -1, TIOCSTI | 1L << 32, 0 } },
 	{ "TIOCSTI, sign-extended", SYS_ioctl, { -1, TIOCSTI | (long)0xffffffff00000000, 0 } },
 	{ "TIOCLINUX", SYS_ioctl, { -1, TIOCLINUX, 0 } },
+	{ "TIOCCONS", SYS_ioctl, { -1, TIOCCONS, 0 } },
 	{ "TIOCSETD", SYS_ioctl, { -1, TIOCSETD, 0 } },
 #ifdef __x86_64__
 	{ "iopl", SYS_iopl, { 17 } },

@@ -315,6 +315,35 @@ static void a_link_is_not_locked(void **state)
 	assert_int_equal(unlink(RANGES "/0020"), 0);
 }
 
+/* In a user namespace of few ids, as a container's is. */
+static int acquire_inside(void)
+{
+	static const char map[] = "0 0 1\n";
+	struct container_config config = named("foo");
+	struct uid_range range;
+	int fd, r;
+
+	if (unshare(CLONE_NEWUSER) < 0)
+		return 100;
+	fd = open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, map, strlen(map)) < 0)
+		return 101;
+	(void)close(fd);
+	r = uid_range_acquire(&config, &range);
+	uid_range_release(&range);
+	return -r;
+}
+
+static void ids_that_the_host_does_not_have_are_not_taken(void **state)
+{
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(acquire_inside());
+	assert_int_equal(wait_child(pid), ERANGE);
+}
+
 /* Takes one range again and again; *holders counts who has it. */
 static int compete(atomic_int *holders)
 {
@@ -376,6 +405,7 @@ int main(void)
 		TEST(a_stale_file_is_no_lock),
 		TEST(what_a_crashed_one_left_is_removed_by_name),
 		TEST(a_link_is_not_locked),
+		TEST(ids_that_the_host_does_not_have_are_not_taken),
 		TEST(never_two_at_once),
 	};
 
