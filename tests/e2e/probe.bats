@@ -57,3 +57,18 @@ lists_agree() { # WHERE
   "$hostile/table" --of /src/SECURITY.md >"$BATS_TEST_TMPDIR/there"
   "$hostile/table" | diff -u "$BATS_TEST_TMPDIR/there" -
 }
+
+@test "every test that SECURITY.md names is there" {
+  local file title n=0
+  # `file.bats` "title", "title"; `test-file.c` function
+  while IFS=$'\t' read -r file title; do
+    case $file in
+    *.bats) grep -qxF "@test \"$title\" {" "/src/tests/e2e/$file" || fail "$file has no test \"$title\"" ;;
+    *) grep -q "^static void $title(" "/src/tests/unit/$file" || fail "$file has no test $title" ;;
+    esac
+    n=$((n + 1))
+  done < <(perl -ne 'while (/`([a-z-]+\.bats)` ((?:"[^"]+"(?:, )?)+)|`(test-[a-z-]+\.c)` ([a-z_0-9]+)/g) {
+    if ($3) { print "$3\t$4\n" } else { my $f = $1; print "$f\t$_\n" for $2 =~ /"([^"]+)"/g }
+  }' /src/SECURITY.md)
+  [ "$n" -ge 20 ] || fail "only $n names were found"
+}
