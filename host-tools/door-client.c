@@ -8,7 +8,8 @@
  * The connecting process is not this one. A listener gets a handle on whoever connected
  * (SO_PEERPIDFD); through it the root of a guest without a user namespace could enter the host's
  * namespaces. So a child that shares our memory and descriptors connects, and is dead and reaped
- * before the first byte: its handle is worth nothing.
+ * before the first byte: its handle is worth nothing. In the moment before that a user namespace
+ * protects it; where there may be none, one that is dead already connects (ghost-connect.h).
  */
 
 #include "door-client.h"
@@ -16,6 +17,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "fd.h"
+#include "ghost-connect.h"
 #include "launch/state.h"
 #include "log.h"
 #include "name.h"
@@ -97,8 +99,11 @@ static int new_socket(int type)
 	return fd;
 }
 
-/* dirfd: the guest's; path: below it. Returns a connected socket or -errno. */
-static int connect_below(int dirfd, const char *path, int type)
+/*
+ * dirfd: the guest's; path: below it. mighty: its root may be the host's, to whom a handle on the
+ * helper is of use while that lives. Returns a connected socket or -errno.
+ */
+static int connect_below(int dirfd, const char *path, int type, bool mighty)
 {
 	_cleanup_close_ int target = -EBADF, sock = -EBADF;
 	struct stat st;
@@ -114,7 +119,7 @@ static int connect_below(int dirfd, const char *path, int type)
 	sock = new_socket(type);
 	if (sock < 0)
 		return sock;
-	r = connect_in_helper(sock, target);
+	r = mighty ? ghost_connect(sock, target) : connect_in_helper(sock, target);
 	return r < 0 ? r : TAKE_FD(sock);
 }
 
@@ -212,7 +217,7 @@ static int connect_by_name(const char *name, const char *door, int type)
 	if (doors < 0)
 		return log_errno(-errno, "cannot open " RUN_DIR "/%s/doors", name);
 	(void)snprintf(file, sizeof(file), "%s.socket", door);
-	sock = connect_below(doors, file, type);
+	sock = connect_below(doors, file, type, trust.uid_base == 0);
 	if (sock < 0)
 		return log_closed("container", name, door, sock);
 	r = trust_check(sock, &trust, &why);
@@ -233,7 +238,7 @@ static int connect_by_root(const char *root, const char *door, int type)
 	if (dir < 0)
 		return log_errno(-errno, "cannot open --root=%s", root);
 	(void)snprintf(file, sizeof(file), "var/lib/%s.socket", door);
-	sock = connect_below(dir, file, type);
+	sock = connect_below(dir, file, type, true);
 	if (sock < 0)
 		return log_closed("the root", root, door, sock);
 	r = trust_check_root(sock, dir, &why);
