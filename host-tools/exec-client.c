@@ -20,6 +20,7 @@
 #include "exec-message.h"
 #include "lane.h"
 #include "log.h"
+#include "quick-poll.h"
 #include "terminal-raw.h"
 #include "verbs.h"
 
@@ -41,6 +42,7 @@ struct session {
 	const struct exec_request *request;
 	bool tty;
 	int sock, signal_fd;
+	int quick; /* with a terminal, to wait for all that is read from; negative: there is none */
 	int master;
 	struct lane lanes[LANES];
 	struct terminal_raw raw;
@@ -222,6 +224,8 @@ static bool on_keys(void *arg, const char *data, size_t len)
 {
 	struct session *s = arg;
 
+	if (s->escape.times == 0 && !memchr(data, ESCAPE_KEY, len))
+		return false;
 	return terminal_escape_seen(&s->escape, data, len, door_clock_ms());
 }
 
@@ -389,21 +393,32 @@ static void check_lanes(struct session *s)
 	}
 }
 
+/* Waits for what can be done. As poll(2). */
+static int wait_for(struct session *s, struct pollfd fds[2 + LANES])
+{
+	const struct lane *in = &s->lanes[LANE_IN], *out = &s->lanes[LANE_OUT];
+
+	fds[0] = (struct pollfd){ .fd = s->sock, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
+	for (size_t i = 0; i < LANES; i++)
+		fds[2 + i] = lane_wants(&s->lanes[i]);
+	if (!s->tty || !in->open || !out->open || in->waits_for_to || out->waits_for_to)
+		return poll(fds, 2 + LANES, time_left(s));
+	if (s->quick == -EBADF)
+		s->quick = quick_poll_open(fds, 2 + LANES);
+	return s->quick < 0 ? poll(fds, 2 + LANES, time_left(s))
+			    : quick_poll(s->quick, fds, 2 + LANES, time_left(s));
+}
+
 /* Until somebody knows the status. */
 static void run(struct session *s)
 {
 	const bool detach = s->request->flags & EXEC_DETACH;
 
 	while (s->status < 0 && !(detach && s->started)) {
-		struct pollfd fds[2 + LANES] = {
-			{ .fd = s->sock, .events = POLLIN },
-			{ .fd = s->signal_fd, .events = POLLIN },
-		};
-		int n;
+		struct pollfd fds[2 + LANES];
+		int n = wait_for(s, fds);
 
-		for (size_t i = 0; i < LANES; i++)
-			fds[2 + i] = lane_wants(&s->lanes[i]);
-		n = poll(fds, ARRAY_SIZE(fds), time_left(s));
 		if (n == 0) {
 			log_error(
 				"the container has not answered in %d s", DOOR_DEADLINE_MS / 1000);
@@ -460,7 +475,7 @@ int exec_client(const struct exec_request *request)
 
 	s->request = request;
 	s->tty = request->flags & EXEC_TTY;
-	s->master = s->sock = s->signal_fd = -EBADF;
+	s->master = s->sock = s->signal_fd = s->quick = -EBADF;
 	s->status = -1;
 	for (size_t i = 0; i < LANES; i++)
 		s->lanes[i].buffer = buffers[i];

@@ -252,7 +252,7 @@ no_process() { # PATTERN
 @test "a hangup of the client restores the terminal, a second TERM too" {
   local sig
   for sig in HUP TERM; do
-    talk sig=$sig 'spawn -noecho bash -c {stty -g >'"$BATS_TEST_TMPDIR"'/before; narthex exec ex -t -- sh -c "trap \"echo got\" TERM HUP; echo ready; while :; do tail -n 1 -f /dev/null; done"; echo status $?; stty -g >'"$BATS_TEST_TMPDIR"'/after; echo end}
+    talk sig=$sig 'spawn -noecho bash -c {stty -g >'"$BATS_TEST_TMPDIR"'/before; narthex exec ex -t -- sh -c "trap \"echo got\" TERM HUP; echo ready; while :; do tail -n 1 -f /dev/null & wait \$!; done"; echo status $?; stty -g >'"$BATS_TEST_TMPDIR"'/after; echo end}
       need ready
       exec pkill -$sig -P [exp_pid] narthex
       if {$sig == "TERM"} { need got; exec pkill -$sig -P [exp_pid] narthex }
