@@ -42,22 +42,23 @@ static int write_owner_map(pid_t pid, const char *file, uint32_t owner, uint32_t
  */
 static int make_owner_userns(const struct build *build, const struct stat *st)
 {
-	_cleanup_close_ int ours = -EBADF, theirs = -EBADF;
 	int fds[2], userns, r;
 	char path[64], byte;
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	theirs = fds[0];
-	ours = fds[1];
 	pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (pid == 0) {
 		(void)close(fds[1]);
 		_exit(read(fds[0], &byte, 1) == 0 ? 0 : 1);
 	}
-	if (pid < 0)
-		return -errno;
+	r = pid < 0 ? -errno : 0;
+	(void)close(fds[0]);
+	if (r < 0) {
+		(void)close(fds[1]);
+		return r;
+	}
 	r = write_owner_map(pid, "uid_map", st->st_uid, build->launch->range.base);
 	if (r >= 0)
 		r = write_owner_map(pid, "gid_map", st->st_gid, build->launch->range.base);
@@ -65,7 +66,7 @@ static int make_owner_userns(const struct build *build, const struct stat *st)
 	userns = r < 0 ? r : open(path, O_RDONLY | O_CLOEXEC);
 	if (r >= 0 && userns < 0)
 		userns = -errno;
-	close_fdp(&ours);
+	(void)close(fds[1]);
 	(void)waitpid(pid, NULL, 0);
 	return userns;
 }

@@ -43,7 +43,7 @@ const char *probe_directory(void)
 	static char path[32];
 
 	for (size_t i = 0; i < COUNT(places); i++) {
-		(void)strcpy(path, places[i]);
+		(void)snprintf(path, sizeof(path), "%s", places[i]);
 		if (mkdtemp(path))
 			return path;
 	}
@@ -102,11 +102,8 @@ static long run_attempt(const void *arg)
 static void report_kernel(void)
 {
 	struct utsname name;
-	unsigned int major = 0, minor = 0;
 
-	if (uname(&name) == 0)
-		(void)sscanf(name.release, "%u.%u", &major, &minor);
-	printf("# Linux %u.%u\n", major, minor);
+	printf("# Linux %s\n", uname(&name) == 0 ? name.release : "?");
 }
 
 int main(void)

@@ -155,7 +155,7 @@ static void cgroups_below_are_confined_too(void **state)
 
 static void what_is_bound_may_be_used(void **state)
 {
-	struct config_bind bind = { .source = (char *)NODES "/foreign" };
+	static struct config_bind bind = { .source = (char *)NODES "/foreign" };
 	struct question question = { NODES "/foreign", O_RDONLY, 0, 0 };
 
 	make_node(NODES "/foreign", S_IFCHR, FOREIGN);
@@ -171,7 +171,7 @@ static void what_is_bound_may_be_used(void **state)
 
 static void what_is_bound_read_only_may_be_read(void **state)
 {
-	struct config_bind binds[] = {
+	static struct config_bind binds[] = {
 		{ .source = (char *)"/no/such/device", .optional = true },
 		{ .source = (char *)"/etc" },
 		{ .source = (char *)NODES "/foreign", .read_only = true },
@@ -189,7 +189,7 @@ static void what_is_bound_read_only_may_be_read(void **state)
 
 static void too_many_are_an_error(void **state)
 {
-	struct config_bind binds[65];
+	static struct config_bind binds[65];
 
 	for (size_t i = 0; i < ARRAY_SIZE(binds); i++)
 		binds[i] = (struct config_bind){ .source = (char *)"/dev/null" };
@@ -204,7 +204,7 @@ static void too_many_are_an_error(void **state)
 static void a_units_own_policy_counts(void **state)
 {
 	struct cgroup payload = CGROUP_NULL;
-	struct config_bind bind = { .source = (char *)NODES "/foreign" };
+	static struct config_bind bind = { .source = (char *)NODES "/foreign" };
 	struct question question = { NODES "/foreign", O_RDONLY, 0, 0 };
 
 	make_node(NODES "/foreign", S_IFCHR, FOREIGN);
