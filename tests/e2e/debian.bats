@@ -91,6 +91,8 @@ as() { # USER CMD…
 @test "namespaces of a user's own, and a container in the container" {
   equal "$(as alice unshare -Ur id -u)" 0
   equal "$(as alice unshare -Urmpf --mount-proc sh -c 'mount -t tmpfs x /mnt && echo $$')" 1
+  # a sanitizer's build needs libraries that this guest doesn't have
+  [ -z "$san" ] || return 0
   equal "$(as root narthex run --root /srv/inner --private-users no --private-network -- sh -c 'echo $$; ls /dev/null' 2>/dev/null)" $'2\n/dev/null'
   equal "$(as root narthex run --root /srv/inner --private-users no --ephemeral -- sh -c 'echo >/new && ls /new' 2>/dev/null)" /new
   [ ! -e "$containers/web/srv/inner/new" ]
