@@ -389,6 +389,9 @@ static void take_start(struct exec_session *session, struct packet *packet)
 		return;
 	}
 	session->pam = request->pam;
+	/* its user may open it by its name: /dev/tty is not enough for everybody */
+	if (session->tty && fchown(packet->fds[0], user->uid, (gid_t)-1) < 0)
+		log_debug("cannot give the terminal to uid %u", (unsigned int)user->uid);
 	for (int i = 0; i < 3; i++)
 		spawn_request.stdio[i] = session->detached ? all->spawner.null_fd
 							   : packet->fds[session->tty ? 0 : i];

@@ -100,11 +100,6 @@ static int check(const struct verb *verb, const struct exec_request *q)
 		log_error("%s: --tty and --detach exclude each other", verb->name);
 		return STATUS_USAGE;
 	}
-	if ((q->flags & EXEC_TTY) && q->place.root) {
-		log_error(
-			"%s: a terminal (--tty) needs a container's NAME, not --root", verb->name);
-		return STATUS_USAGE;
-	}
 	if (!q->argv[0] && !(q->flags & EXEC_LOGIN))
 		return verb_usage(verb);
 	if (q->argv[0] && !*q->argv[0]) {

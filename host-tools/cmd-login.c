@@ -81,15 +81,31 @@ static int relay(void)
 	return 0;
 }
 
+const struct verb_option login_options[] = {
+	{ .name = "root",
+		.arg = "DIR",
+		.help = "the root directory of a container of somebody else, instead of NAME" },
+	{},
+};
+
+static int on_option(void *userdata, const struct verb_option *option, const char *arg)
+{
+	struct door_place *place = userdata;
+
+	(void)option;
+	place->root = arg;
+	return 0;
+}
+
 int cmd_login(const struct verb *verb, int argc, char **argv)
 {
 	struct door_place place = {};
 	int first, sock, status;
 
-	status = verb_parse(verb, argc, argv, NULL, NULL, &first);
+	status = verb_parse(verb, argc, argv, on_option, &place, &first);
 	if (status >= 0)
 		return status;
-	if (argc - first != 1)
+	if (argc - first != (place.root ? 0 : 1))
 		return verb_usage(verb);
 	place.name = argv[first];
 	if (exec_hold_stdio() < 0)

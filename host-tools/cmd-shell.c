@@ -14,6 +14,9 @@ const struct verb_option shell_options[] = {
 		.arg = "USER",
 		.help = "a user of the container (default: root)",
 		.letter = 'u' },
+	{ .name = "root",
+		.arg = "DIR",
+		.help = "the root directory of a container of somebody else, instead of NAME" },
 	{},
 };
 
@@ -24,6 +27,8 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 	if (strcmp(option->name, "user") == 0) {
 		q->user = arg;
 		q->flags |= EXEC_PAM;
+	} else if (strcmp(option->name, "root") == 0) {
+		q->place.root = arg;
 	}
 	return 0;
 }
@@ -37,7 +42,7 @@ int cmd_shell(const struct verb *verb, int argc, char **argv)
 	status = verb_parse(verb, argc, argv, on_option, &q, &first);
 	if (status >= 0)
 		return status;
-	if (argc - first != 1)
+	if (argc - first != (q.place.root ? 0 : 1))
 		return verb_usage(verb);
 	q.place.name = argv[first];
 	/* a script on stdin gets a shell without a terminal, as with ssh */

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "config.h"
 #include "fd.h"
+#include "foreign-pty.h"
 #include "ghost-connect.h"
 #include "launch/state.h"
 #include "log.h"
@@ -255,7 +256,7 @@ int door_connect(const struct door_place *place, const char *door, int type)
 			   : connect_by_name(place->name, door, type);
 }
 
-/* --- the launcher's terminals -------------------------------------------------------------- */
+/* --- terminals ----------------------------------------------------------------------------- */
 
 /* Unlike fd_receive(): a text comes along. The launcher is ours, its descriptors may be taken. */
 static int receive_terminal(int sock, int ret_fds[2], char *text, size_t size)
@@ -284,7 +285,7 @@ static int receive_terminal(int sock, int ret_fds[2], char *text, size_t size)
 	return 0;
 }
 
-int door_terminal(const char *name, int ret_fds[2])
+static int terminal_by_name(const char *name, int ret_fds[2])
 {
 	const struct timeval deadline = { .tv_sec = DOOR_DEADLINE_MS / 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -307,4 +308,22 @@ int door_terminal(const char *name, int ret_fds[2])
 	else if (r < 0)
 		log_errno(r, "the launcher of container '%s' gives no terminal", name);
 	return r;
+}
+
+static int terminal_by_root(const char *root, int door, int ret_fds[2])
+{
+	_cleanup_close_ int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *why;
+	int r;
+
+	if (dir < 0)
+		return log_errno(-errno, "cannot open --root=%s", root);
+	r = foreign_pty_open(door, dir, ret_fds, &why);
+	return r < 0 ? log_errno(r, "no terminal for the root '%s': %s", root, why) : 0;
+}
+
+int door_terminal(const struct door_place *place, int sock, int ret_fds[2])
+{
+	return place->root ? terminal_by_root(place->root, sock, ret_fds)
+			   : terminal_by_name(place->name, ret_fds);
 }

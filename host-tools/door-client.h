@@ -23,10 +23,11 @@ struct door_place {
 int door_connect(const struct door_place *place, const char *door, int type);
 
 /*
- * Asks the launcher of a running container for a pty of the container's devpts: ret_fds gets master
- * (nonblocking) and slave, owned by the caller. Logs. 0 or -errno.
+ * A pty of the container's devpts, from the launcher of one of ours, from the root directory of who
+ * answers for another (foreign-pty.h): ret_fds gets master (nonblocking) and slave, owned by the
+ * caller. sock: as door_connect() returned it. Logs. 0 or -errno.
  */
-int door_terminal(const char *name, int ret_fds[2]);
+int door_terminal(const struct door_place *place, int sock, int ret_fds[2]);
 
 /* Now, on the clock that deadlines are counted by. */
 int64_t door_clock_ms(void);

@@ -232,7 +232,7 @@ static bool on_keys(void *arg, const char *data, size_t len)
 static int open_terminal(struct session *s, int *ret_slave)
 {
 	int fds[2];
-	int r = door_terminal(s->request->place.name, fds);
+	int r = door_terminal(&s->request->place, s->sock, fds);
 
 	if (r < 0)
 		return r;

@@ -16,7 +16,7 @@ static int cmd_help(const struct verb *verb, int argc, char **argv);
 static const struct verb verbs[] = {
 	{
 		.name = "exec",
-		.args = "NAME [OPTION…] [--] COMMAND [ARG…]",
+		.args = "NAME|--root=DIR [OPTION…] [--] COMMAND [ARG…]",
 		.help = "run a command in a container",
 		.more = "stdin, stdout, stderr and the exit status are the command's.",
 		.options = exec_options,
@@ -24,7 +24,7 @@ static const struct verb verbs[] = {
 	},
 	{
 		.name = "shell",
-		.args = "[OPTION…] NAME",
+		.args = "[OPTION…] NAME|--root=DIR",
 		.help = "a shell in a container",
 		.more = "Root's login shell, or USER's. ^] three times within a second leaves it.",
 		.options = shell_options,
@@ -33,9 +33,10 @@ static const struct verb verbs[] = {
 	},
 	{
 		.name = "login",
-		.args = "NAME",
+		.args = "NAME|--root=DIR",
 		.help = "log in to a container with name and password",
 		.more = "^] three times within a second leaves the session.",
+		.options = login_options,
 		.run = cmd_login,
 	},
 	{

@@ -177,9 +177,9 @@ static pid_t pidfd_to_pid(int pidfd)
 	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
 }
 
-int trust_check_root(int sock, int root, const char **ret_why)
+int trust_find_peer(int sock, int root, struct trust_peer *ret, const char **ret_why)
 {
-	_cleanup_close_ int pidfd = peer_pidfd(sock);
+	_cleanup_close_ int pidfd = peer_pidfd(sock), peer_root = -EBADF;
 	struct statx a, b;
 	char path[48];
 	pid_t pid;
@@ -193,13 +193,28 @@ int trust_check_root(int sock, int root, const char **ret_why)
 	if (pid <= 0)
 		return refuse(ret_why, "who answers is not alive");
 	(void)snprintf(path, sizeof(path), "/proc/%d/root", pid);
+	peer_root = open(path, O_PATH | O_CLOEXEC);
 	/* without AT_STATX_DONT_SYNC a root on the guest's own FUSE could keep us waiting */
-	if (statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &a) < 0 ||
-		statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &b) < 0 ||
+	if (peer_root < 0 ||
+		statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &a) < 0 ||
+		statx(peer_root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &b) < 0 ||
 		syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
 		return refuse(ret_why, "who answers can't be looked at");
 	if (a.stx_ino != b.stx_ino || a.stx_dev_major != b.stx_dev_major ||
 		a.stx_dev_minor != b.stx_dev_minor)
 		return refuse(ret_why, "who answers has another root directory");
+	*ret = (struct trust_peer){ pid, TAKE_FD(pidfd), TAKE_FD(peer_root) };
+	return 0;
+}
+
+int trust_check_root(int sock, int root, const char **ret_why)
+{
+	struct trust_peer peer;
+	int r = trust_find_peer(sock, root, &peer, ret_why);
+
+	if (r < 0)
+		return r;
+	(void)close(peer.pidfd);
+	(void)close(peer.root);
 	return 0;
 }

@@ -39,3 +39,13 @@ int trust_check(int sock, const struct trust *trust, const char **ret_why);
  * may be O_PATH).
  */
 int trust_check_root(int sock, int root, const char **ret_why);
+
+/* And who that is. */
+struct trust_peer {
+	pid_t pid;
+	int pidfd; /* to see whether pid is still its number */
+	int root;  /* its root directory in its mount namespace, O_PATH: the same as root */
+};
+
+/* The descriptors are the caller's. 0, or -EPERM with *ret_why (static text). */
+int trust_find_peer(int sock, int root, struct trust_peer *ret, const char **ret_why);

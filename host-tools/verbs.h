@@ -53,7 +53,7 @@ int verb_parse(const struct verb *verb, int argc, char **argv,
 /* "Try 'narthex help VERB'." on stderr; returns STATUS_USAGE. */
 int verb_usage(const struct verb *verb);
 
-extern const struct verb_option exec_options[], run_options[], shell_options[];
+extern const struct verb_option exec_options[], login_options[], run_options[], shell_options[];
 int cmd_exec(const struct verb *verb, int argc, char **argv);
 int cmd_login(const struct verb *verb, int argc, char **argv);
 int cmd_shell(const struct verb *verb, int argc, char **argv);

@@ -469,6 +469,14 @@ static int answer_pty(void *arg, int ret_fds[2])
 	if (ret_fds[0] < 0)
 		return ret_fds[0];
 	slave = terminal_slave(ret_fds[0]);
+	/* it is the host's root's, for which a user namespace has no number: nobody inside could
+	 * open it by its name, nor give it to somebody */
+	if (slave >= 0 && fchown(slave, s->launch->range.base, (gid_t)-1) < 0) {
+		int r = -errno;
+
+		(void)close(slave);
+		slave = r;
+	}
 	if (slave < 0) {
 		(void)close(ret_fds[0]);
 		return slave;

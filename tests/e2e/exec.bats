@@ -220,8 +220,16 @@ no_process() { # PATTERN
   matches "$output" '^24 80'
 }
 
+@test "a terminal is its user's, who can open it by its name" {
+  local user
+  for user in root daemon; do
+    run -0 ex -t -u $user -- sh -c 'stat -c "%U %a" $(tty); echo by name >$(tty)' </dev/null
+    matches "$output" "$user 620.*by name"
+  done
+}
+
 @test "a resize is forwarded" {
-  talk 'spawn -noecho narthex exec ex -t -- bash -c {trap "stty size </dev/tty; exit" WINCH; echo ready; while :; do read -rt 0.2 <> <(:); done}
+  talk 'spawn -noecho narthex exec ex -t -- sh -c {trap "stty size; exit" WINCH; echo ready; tail -f /dev/null & wait}
     need ready
     exec stty rows 41 cols 111 <$spawn_out(slave,name)
     need {41 111}; need_eof'

@@ -81,6 +81,7 @@ static void test_anything_else(void **state)
 		"exec 1 ro\tot",
 		"exec 1 ro\033ot",
 		"exec 1 ro\xff",
+		"exec 1 ro\x7fot",
 		"exec 1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	};
 
