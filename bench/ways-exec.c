@@ -6,49 +6,69 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 
-/* A process at the other end of a connection, which returns each message. */
-static pid_t start_echo(int *ret_sock)
+/* A process that listens, and returns the first message of each connection. Its pid, or -errno. */
+static pid_t start_echo(struct sockaddr_un *ret_address)
 {
-	int pair[2];
+	socklen_t len = sizeof(*ret_address);
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char byte;
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+	*ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	/* an address without a name: the kernel gives one that is no file */
+	if (fd < 0 || bind(fd, (struct sockaddr *)ret_address, sizeof(sa_family_t)) < 0 ||
+		listen(fd, 1) < 0 || getsockname(fd, (struct sockaddr *)ret_address, &len) < 0)
 		return -errno;
 	pid = fork();
-	if (pid == 0) {
-		char byte;
+	while (pid == 0) {
+		int client = accept(fd, NULL, NULL);
 
-		(void)close(pair[0]);
-		while (recv(pair[1], &byte, 1, 0) == 1)
-			(void)send(pair[1], &byte, 1, MSG_NOSIGNAL);
-		_exit(0);
+		if (client < 0)
+			_exit(1);
+		(void)recv(client, &byte, 1, 0);
+		(void)send(client, &byte, 1, MSG_NOSIGNAL);
+		(void)close(client);
 	}
-	(void)close(pair[1]);
-	*ret_sock = pair[0];
+	(void)close(fd);
 	return pid < 0 ? -errno : pid;
 }
 
-static int run_floor(int echo)
+/* Connects, sends a message, has the answer. */
+static int round_trip(const struct sockaddr_un *echo)
+{
+	/* the name's length is the address' */
+	socklen_t len = (socklen_t)(sizeof(sa_family_t) + 1 + strlen(echo->sun_path + 1));
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	char byte = 1;
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)echo, len) < 0 ||
+		send(fd, &byte, 1, MSG_NOSIGNAL) != 1 || recv(fd, &byte, 1, 0) != 1)
+		return -EPIPE;
+	return 0;
+}
+
+static int run_floor(const struct sockaddr_un *echo)
 {
 	char *const argv[] = { "/bin/true", NULL };
-	char byte = 1;
-	pid_t pid;
-	int r = way_spawn(argv, -1, -1, &pid);
+	pid_t pid = fork();
+	int r;
 
-	if (r < 0)
-		return r;
-	r = way_wait(pid);
-	if (send(echo, &byte, 1, MSG_NOSIGNAL) != 1 || recv(echo, &byte, 1, 0) != 1)
-		return -EPIPE;
-	return r;
+	if (pid == 0) {
+		(void)execv(argv[0], argv);
+		_exit(127);
+	}
+	r = pid < 0 ? -errno : way_wait(pid);
+	return r < 0 ? r : round_trip(echo);
 }
 
 static int run_command(char *const *argv)
@@ -59,7 +79,7 @@ static int run_command(char *const *argv)
 	return r < 0 ? r : way_wait(pid);
 }
 
-static int run_once(const struct way *way, int echo, double *ret_ms)
+static int run_once(const struct way *way, const struct sockaddr_un *echo, double *ret_ms)
 {
 	double start;
 	int r = way->before[0] ? run_command(way->before) : 0;
@@ -72,7 +92,7 @@ static int run_once(const struct way *way, int echo, double *ret_ms)
 	return r < 0 ? way_failed(way, r) : 0;
 }
 
-static int run_all(struct ways *ways, int echo)
+static int run_all(struct ways *ways, const struct sockaddr_un *echo)
 {
 	for (int i = -ways->warmup; i < ways->rounds; i++)
 		for (size_t w = 0; w < ways->n; w++) {
@@ -89,14 +109,15 @@ static int run_all(struct ways *ways, int echo)
 
 int measure_exec(struct ways *ways)
 {
-	int echo = -EBADF, r;
-	double first;
+	struct sockaddr_un echo;
 	pid_t pid = start_echo(&echo);
+	double first;
+	int r;
 
 	if (pid < 0)
 		return (int)pid;
-	r = run_all(ways, echo);
-	(void)close(echo);
+	r = run_all(ways, &echo);
+	(void)kill(pid, SIGKILL);
 	(void)waitpid(pid, NULL, 0);
 	if (r < 0)
 		return r;

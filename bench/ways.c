@@ -13,8 +13,9 @@
  *   memory  the command runs `payload both`: the most memory that the client has had
  *
  * A command is split at blanks and executed without a shell. BEFORE is executed before each
- * measurement of its command, and isn't measured. The command "floor" is none: /bin/true is
- * spawned, and a message goes to another process and back. A command that fails ends everything.
+ * measurement of its command, and isn't measured. The command "floor" is none: /bin/true is forked
+ * and executed, and then a connection made on which a message goes to another process and back. A
+ * command that fails ends everything.
  * Prints a table in Markdown in which the first way is compared with each; -d appends NAME, median
  * and 99th percentile for gnuplot.
  */
@@ -96,6 +97,24 @@ void way_data(const struct ways *ways, const struct way *way, double a, double b
 		fprintf(ways->data, "\"%s\"\t%.4f\t%.4f\n", way->name, a, b);
 }
 
+/* So that no way pays for the search: the path of a program on PATH, or the name itself. */
+static char *find_program(char *name)
+{
+	_cleanup_free_ char *dirs = strdup(getenv("PATH") ?: "/usr/bin:/bin");
+	char *save = NULL, *path;
+
+	if (!dirs || strchr(name, '/'))
+		return name;
+	for (char *dir = strtok_r(dirs, ":", &save); dir; dir = strtok_r(NULL, ":", &save)) {
+		if (asprintf(&path, "%s/%s", dir, name) < 0)
+			return name;
+		if (access(path, X_OK) == 0)
+			return path;
+		free(path);
+	}
+	return name;
+}
+
 /* Splits "NAME=[BEFORE… ::] COMMAND" in place. 0 or -EINVAL. */
 static int parse(struct way *way, char *text)
 {
@@ -117,8 +136,11 @@ static int parse(struct way *way, char *text)
 			way->argv[n++] = word;
 		}
 	}
+	if (n == 0)
+		return -EINVAL;
 	way->floor = n == 1 && strcmp(way->argv[0], "floor") == 0;
-	return n ? 0 : -EINVAL;
+	way->argv[0] = find_program(way->argv[0]);
+	return 0;
 }
 
 static int measure(struct ways *ways, const char *what, size_t mebibytes)
