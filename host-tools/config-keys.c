@@ -168,7 +168,7 @@ static int log_unknown_key(const char *where, const char *section, const char *k
 		if (strcmp(k->section, kind) == 0) {
 			if (k->parse)
 				nearest_offer(&nearest, k->key);
-		} else if (strcmp(k->key, key) == 0) {
+		} else if (!elsewhere && strcmp(k->key, key) == 0) {
 			elsewhere = k->section;
 		}
 	}

@@ -18,7 +18,7 @@ setup_file() {
 }
 
 teardown_file() {
-  guests_remove_all
+  guest_remove bind
   umount -l $shared/below $shared/layers 2>/dev/null || true
   rm -rf --one-file-system $shared
 }

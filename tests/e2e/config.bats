@@ -53,7 +53,7 @@ Network|HostAddress=224.0.0.1|is a multicast address
 Network|LocalAddress=10.0.0.2|LocalAddress= without HostAddress=
 Network|MACAddress=02:11:22|MACAddress=02:11:22: must be six bytes
 Network|MACAddress=01:11:22:33:44:55|MACAddress=
-Network|Bridge=br0|Bridge= in \[Network\] is not supported by this version
+Network|Bridge=br/0|Bridge=br/0:
 Network|Port=tcp:80|Port= in \[Network\] is not supported by this version
 Network|Prvate=yes|unknown key Prvate=.*did you mean Private=
 END
