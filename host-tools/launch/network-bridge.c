@@ -143,30 +143,40 @@ static void count_port(const struct nlmsghdr *message, void *userdata)
 			census->zones[i].inhabited = true;
 }
 
+static int take_census(struct netlink *host, struct census *census)
+{
+	struct ifinfomsg header = {};
+	int r;
+
+	census->n = 0;
+	r = netlink_dump(
+		host, RTM_GETLINK, &header, sizeof(header), "list interfaces", find_zone, census);
+	if (r >= 0 && census->n > 0)
+		r = netlink_dump(host, RTM_GETLINK, &header, sizeof(header), "list interfaces",
+			count_port, census);
+	if (r < 0)
+		log_error("%s", host->why);
+	return r;
+}
+
 int zone_collect(struct netlink *host)
 {
-	_cleanup_close_ int lock = zone_lock();
-	struct ifinfomsg header = {};
+	_cleanup_close_ int lock = -EBADF;
 	struct census census = {};
-	int r = lock;
+	int r = take_census(host, &census);
 
-	if (r >= 0)
-		r = netlink_dump(host, RTM_GETLINK, &header, sizeof(header), "list interfaces",
-			find_zone, &census);
-	if (r >= 0 && census.n > 0)
-		r = netlink_dump(host, RTM_GETLINK, &header, sizeof(header), "list interfaces",
-			count_port, &census);
-	if (r < 0) {
-		if (lock >= 0)
-			log_error("%s", host->why);
+	/* a host without zones needs no lock, and may not have the directory for it */
+	if (r < 0 || census.n == 0)
 		return r;
-	}
-	for (size_t i = 0; i < census.n; i++) {
+	lock = zone_lock();
+	r = lock < 0 ? lock : take_census(host, &census);
+	for (size_t i = 0; r >= 0 && i < census.n; i++) {
 		if (census.zones[i].inhabited)
 			continue;
 		r = netlink_delete_link(host, census.zones[i].index, census.zones[i].name);
 		if (r < 0 && r != -ENODEV)
 			log_error("%s", host->why);
+		r = 0;
 	}
-	return 0;
+	return r;
 }
