@@ -54,7 +54,12 @@ const struct config_key config_keys[] = {
 	KEY("Network", "Zone", config_parse_zone, zone),
 	KEY("Network", "Gateway", config_parse_address4, gateway),
 	KEY("Network", "Gateway6", config_parse_address6, gateway6),
+	KEY("Network", "Naming", config_parse_naming, nspawn_names),
 	WHOLE("Network", "VirtualEthernetExtra", config_parse_veth_extra),
+	WHOLE("Network", "MACVLAN", config_parse_macvlan),
+	WHOLE("Network", "IPVLAN", config_parse_ipvlan),
+	WHOLE("Network", "Interface", config_parse_moved),
+	KEY("Network", "NamespacePath", config_parse_path, namespace_path),
 
 	/* [Link NAME]: the members are those of the link */
 	LINK_KEY("HostAddress", config_parse_address4, host_address),
@@ -105,11 +110,7 @@ const struct config_key config_keys[] = {
 	LATER("Files", "OverlayReadOnly"),
 	LATER("Files", "PrivateUsersChown"),
 	LATER("Files", "PrivateUsersOwnership"),
-	LATER("Network", "Interface"),
-	LATER("Network", "MACVLAN"),
-	LATER("Network", "IPVLAN"),
 	LATER("Network", "Port"),
-	LATER("Network", "NamespacePath"),
 	{},
 };
 /* clang-format on */

@@ -348,6 +348,14 @@ static int load_files(struct loader *loader, const char *file)
 	return 0;
 }
 
+/* What such a file says, and the networkd files of host and guest, take systemd-nspawn's names. */
+static bool is_nspawn_file(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && strcmp(dot, ".nspawn") == 0;
+}
+
 int config_load(const char *name, const char *file, struct container_config *ret)
 {
 	struct container_config config = {};
@@ -367,6 +375,8 @@ int config_load(const char *name, const char *file, struct container_config *ret
 	if (!path)
 		return log_errno(-ENOMEM, "cannot read the configuration of %s", name);
 	r = config_default(name, &config);
+	if (r == 0 && is_nspawn_file(path))
+		r = config_set(&config, path, "Network", "Naming", "nspawn");
 	if (r == 0)
 		r = load_files(&loader, path);
 	if (r == -ENOMEM || r == -E2BIG)

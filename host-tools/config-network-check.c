@@ -25,6 +25,7 @@ struct checked {
 	const struct config_address *host, *local, *gateway;
 	const char *six; /* "" or "6" */
 	bool shared;	 /* on a bridge, a zone or another's wire: the host's end has no address */
+	bool one_ended;	 /* there is no host's end at all */
 	bool is_zone;
 };
 
@@ -36,9 +37,15 @@ static bool same_address(const struct config_address *a, const struct config_add
 
 static int refuse_alone(const struct checked *c, const char *key, const char *other)
 {
-	log_error("%s: %s%s%s= without %s%s=: nothing could be reached; set both, or write a "
-		  "prefix length (/%d)",
-		c->where, c->section, key, c->six, other, c->six, *c->six ? 64 : 24);
+	if (c->one_ended)
+		log_error("%s: %s%s%s= without a prefix length: nothing could be reached; write it "
+			  "(/%d), or set Gateway%s=",
+			c->where, c->section, key, c->six, *c->six ? 64 : 24, c->six);
+	else
+		log_error(
+			"%s: %s%s%s= without %s%s=: nothing could be reached; set both, or write a "
+			"prefix length (/%d)",
+			c->where, c->section, key, c->six, other, c->six, *c->six ? 64 : 24);
 	return -EINVAL;
 }
 
@@ -87,6 +94,11 @@ static int check_vlan(const char *where, const char *section, uint32_t vlan, con
 	return -EINVAL;
 }
 
+const char *config_main_link_name(const struct container_config *config)
+{
+	return config->nspawn_names ? "host0" : "eth0";
+}
+
 static int check_eth0(const struct container_config *config, const char *where)
 {
 	struct checked c = {
@@ -122,8 +134,9 @@ static int refuse_undeclared(
 	for (size_t i = 0; i < config->n_links; i++)
 		if (config->links[i].kind != LINK_UNDECLARED)
 			nearest_offer(&nearest, config->links[i].guest);
-	if (config->veth && strcmp(link->guest, "eth0") == 0)
-		log_error("%s: [Link eth0]: eth0 is the link that [Network] describes", where);
+	if (config->veth && strcmp(link->guest, config_main_link_name(config)) == 0)
+		log_error("%s: [Link %s]: %s is the link that [Network] describes", where,
+			link->guest, link->guest);
 	else if (nearest.best)
 		log_error("%s: [Link %s]: the container has no such interface; did you mean "
 			  "[Link %s]?",
@@ -135,23 +148,30 @@ static int refuse_undeclared(
 	return -EINVAL;
 }
 
-/* Keys of [Link NAME] that are for a pair of virtual interfaces only. */
+/* Keys of [Link NAME] that a link without an end on the host, or without one of its own, lacks. */
 static int check_veth_only(const struct config_link *link, const char *where)
 {
-	const char *key = NULL;
+	bool has_mac = memcmp(link->mac_address, no_mac, 6) != 0;
+	const char *key = NULL, *besides = "";
 
+	if (link->kind == LINK_VETH)
+		return 0;
 	if (link->bridge[0])
 		key = "Bridge=";
-	else if (link->kind != LINK_VETH && link->vlan)
+	else if (link->vlan)
 		key = "VLAN=";
-	else if (link->kind == LINK_INTERFACE && memcmp(link->mac_address, no_mac, 6) != 0)
+	else if (link->host_address.family)
+		key = "HostAddress=";
+	else if (link->host_address6.family)
+		key = "HostAddress6=";
+	else if (has_mac && link->kind != LINK_MACVLAN) {
 		key = "MACAddress=";
-	else if (link->kind == LINK_IPVLAN && memcmp(link->mac_address, no_mac, 6) != 0)
-		key = "MACAddress=";
-	if (!key || link->kind == LINK_VETH)
+		besides = " and for MACVLAN=";
+	}
+	if (!key)
 		return 0;
 	log_error("%s: [Link %s] %s is for VirtualEthernetExtra= only%s", where, link->guest, key,
-		strcmp(key, "MACAddress=") == 0 ? " and for MACVLAN=" : "");
+		besides);
 	return -EINVAL;
 }
 
@@ -166,7 +186,8 @@ static int check_link(
 		.local = &link->local_address,
 		.gateway = &link->gateway,
 		.six = "",
-		.shared = link->kind != LINK_VETH || link->bridge[0],
+		.shared = link->bridge[0],
+		.one_ended = link->kind != LINK_VETH,
 	};
 	int r = 0;
 
@@ -187,6 +208,12 @@ static int check_link(
 	return r;
 }
 
+/* Any number of these may be on one interface of the host's. */
+static bool is_on_top(const struct config_link *link)
+{
+	return link->kind == LINK_MACVLAN || link->kind == LINK_IPVLAN;
+}
+
 /* Two interfaces of one name, inside or on the host. */
 static int check_names(const struct container_config *config, const char *where)
 {
@@ -197,7 +224,7 @@ static int check_names(const struct container_config *config, const char *where)
 
 		if (strcmp(link->guest, "lo") == 0 ||
 			(config->veth && link->kind != LINK_UNDECLARED &&
-				strcmp(link->guest, "eth0") == 0)) {
+				strcmp(link->guest, config_main_link_name(config)) == 0)) {
 			log_error("%s: the container has an interface '%s' already: name another, "
 				  "%s:NAME",
 				where, link->guest, link->host);
@@ -208,9 +235,7 @@ static int check_names(const struct container_config *config, const char *where)
 
 			if (strcmp(link->host, earlier->host) != 0 ||
 				link->kind == LINK_UNDECLARED ||
-				(link->kind != LINK_VETH && earlier->kind != LINK_VETH &&
-					link->kind != LINK_INTERFACE &&
-					earlier->kind != LINK_INTERFACE))
+				(is_on_top(link) && is_on_top(earlier)))
 				continue;
 			log_error(
 				"%s: the host's interface '%s' is named twice", where, link->host);
@@ -239,10 +264,34 @@ static const char *needs_veth(const struct container_config *config)
 	return config->vlan ? "VLAN=" : NULL;
 }
 
+/* Whoever made the network that is joined has wired it. */
+static int check_joined(const struct container_config *config, const char *where)
+{
+	const char *key = needs_veth(config);
+
+	if (!config->namespace_path)
+		return 0;
+	if (!key && config->n_links > 0)
+		key = "an interface of its own";
+	if (!key && config->veth_written == YES)
+		key = "VirtualEthernet=yes";
+	if (!key && config->private_written == YES)
+		key = "Private=yes";
+	if (!key)
+		return 0;
+	log_error("%s: NamespacePath= joins a network that is there already, and %s changes it or "
+		  "makes another: remove one of both",
+		where, key);
+	return -EINVAL;
+}
+
 int config_check_network(const struct container_config *config, const char *where)
 {
 	const char *key = needs_veth(config);
-	int r = 0;
+	int r = check_joined(config, where);
+
+	if (r < 0)
+		return r;
 
 	if (!config->private_network) {
 		if (!key && config->n_links > 0)

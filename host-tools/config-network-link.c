@@ -160,3 +160,30 @@ int config_parse_veth_extra(struct config_value *value)
 {
 	return parse_links(value, LINK_VETH, "");
 }
+
+int config_parse_macvlan(struct config_value *value)
+{
+	return parse_links(value, LINK_MACVLAN, "mv-");
+}
+
+int config_parse_ipvlan(struct config_value *value)
+{
+	return parse_links(value, LINK_IPVLAN, "iv-");
+}
+
+int config_parse_moved(struct config_value *value)
+{
+	return parse_links(value, LINK_INTERFACE, "");
+}
+
+int config_parse_naming(struct config_value *value)
+{
+	bool *field = value->field;
+	bool nspawn = strcmp(value->text, "nspawn") == 0;
+
+	if (*value->text && !nspawn && strcmp(value->text, "narthex") != 0)
+		return config_refuse(value, "must be narthex (eth0, c-NAME) or nspawn (host0, "
+					    "ve-NAME or vb-NAME)");
+	*field = nspawn;
+	return 0;
+}

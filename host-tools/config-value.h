@@ -88,4 +88,5 @@ config_parser config_parse_parameters, config_parse_environment, config_parse_ho
 config_parser config_parse_root, config_parse_store, config_parse_bind, config_parse_bind_read_only,
 	config_parse_tmpfs;
 config_parser config_parse_address4, config_parse_address6, config_parse_mac, config_parse_mtu,
-	config_parse_vlan, config_parse_interface, config_parse_zone, config_parse_veth_extra;
+	config_parse_vlan, config_parse_interface, config_parse_zone, config_parse_veth_extra,
+	config_parse_macvlan, config_parse_ipvlan, config_parse_moved, config_parse_naming;

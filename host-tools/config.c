@@ -68,6 +68,7 @@ void config_done(struct container_config *config)
 	free(config->working_directory);
 	free(config->root);
 	free(config->store);
+	free(config->namespace_path);
 	free(config->links);
 	for (size_t i = 0; i < UNIT_SECTION_MAX_; i++)
 		free(config->unit_text[i]);

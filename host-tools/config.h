@@ -69,7 +69,10 @@ enum config_link_kind {
 	LINK_INTERFACE, /* Interface=: one of the host's, for as long as the container runs */
 };
 
-/* A link of the container besides eth0; all but its kind and names are from [Link NAME]. */
+/*
+ * A link of the container besides the one of [Network]; all but its kind and names are from
+ * [Link NAME].
+ */
 struct config_link {
 	enum config_link_kind kind;
 	char guest[IFNAMSIZ]; /* its name inside, the NAME */
@@ -78,6 +81,7 @@ struct config_link {
 	struct config_address host_address, local_address, host_address6, local_address6;
 	struct config_address gateway, gateway6;
 	char bridge[IFNAMSIZ]; /* "" for none */
+	bool is_zone;	       /* bridge is a zone's */
 	uint8_t mac_address[6];
 	uint32_t mtu;  /* 0: the kernel's */
 	uint32_t vlan; /* of the port of a bridge that filters VLANs; 0: as the bridge has it */
@@ -136,8 +140,10 @@ struct container_config {
 	char zone[IFNAMSIZ];			 /* Zone=, without the "vz-" of its bridge */
 	uint32_t mtu;				 /* of both ends of eth0; 0: the kernel's */
 	uint32_t vlan;				 /* VLAN= of the port of Bridge=, 0 for none */
+	bool nspawn_names;	   /* Naming=nspawn, or a .nspawn file: host0, ve-NAME, vb-NAME */
 	struct config_link *links; /* the other links, in the order of their first mention */
 	size_t n_links;
+	char *namespace_path; /* NamespacePath=: a network namespace to join; NULL: none */
 
 	char **network_lines; /* [Network] and [Link NAME] as they were written,
 			       * SECTION/KEY=VALUE, for narthex-network */
@@ -172,6 +178,9 @@ int config_set(struct container_config *config, const char *where, const char *s
 
 /* What no single key can know: keys that need or exclude each other. Logs. 0 or -EINVAL. */
 int config_check(const struct container_config *config, const char *where);
+
+/* The name inside of the link that [Network] itself describes: eth0, or systemd-nspawn's host0. */
+const char *config_main_link_name(const struct container_config *config);
 
 /* Frees what config owns and leaves the null state. NULL is fine. */
 void config_done(struct container_config *config);

@@ -46,15 +46,18 @@ uint64_t name_hash(const char *name)
 	return hash;
 }
 
-bool name_interface(const char *name, char ret_interface[IFNAMSIZ], char ret_altname[ALTNAME_SIZE])
+bool name_interface(const char *prefix, const char *name, char ret_interface[IFNAMSIZ],
+	char ret_altname[ALTNAME_SIZE])
 {
-	(void)snprintf(ret_altname, ALTNAME_SIZE, "c-%s", name);
+	char hash[17];
+
+	(void)snprintf(ret_altname, ALTNAME_SIZE, "%s%s", prefix, name);
 	if (strlen(ret_altname) < IFNAMSIZ) {
 		memcpy(ret_interface, ret_altname, strlen(ret_altname) + 1);
 		return false;
 	}
 	/* the low bits of FNV-1a are the well-mixed ones */
-	(void)snprintf(ret_interface, IFNAMSIZ, "c-%013llx",
-		(unsigned long long)(name_hash(name) & 0xfffffffffffff));
+	(void)snprintf(hash, sizeof(hash), "%016llx", (unsigned long long)name_hash(name));
+	(void)snprintf(ret_interface, IFNAMSIZ, "%s%s", prefix, hash + 1 + strlen(prefix));
 	return true;
 }

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #define NAME_MAX_LEN 63
-/* "c-" and the longest name, with its NUL: an altname may have 127 bytes (ALTIFNAMSIZ - 1). */
-#define ALTNAME_SIZE (2 + NAME_MAX_LEN + 1)
+/* "ve-" and the longest name, with its NUL: an altname may have 127 bytes (ALTIFNAMSIZ - 1). */
+#define ALTNAME_SIZE (3 + NAME_MAX_LEN + 1)
 
 /* [a-zA-Z0-9][a-zA-Z0-9._-]{0,62}. *ret_why (static text, may be NULL) says what is wrong. */
 bool name_is_valid(const char *name, const char **ret_why);
@@ -18,6 +18,9 @@ uint64_t name_hash(const char *name);
 /*
  * The host's end of the veth pair: "c-NAME" where that fits an interface name (15 bytes), else
  * "c-" and 13 hex digits of the hash. Returns true when it was hashed; altname is then the full
- * "c-NAME" to be set as an alternative name.
+ * "c-NAME" to be set as an alternative name. prefix: "c-", or systemd-nspawn's "ve-" or "vb-", with
+ * one digit less.
  */
-bool name_interface(const char *name, char ret_interface[IFNAMSIZ], char ret_altname[ALTNAME_SIZE]);
+#define NAME_PREFIX "c-"
+bool name_interface(const char *prefix, const char *name, char ret_interface[IFNAMSIZ],
+	char ret_altname[ALTNAME_SIZE]);

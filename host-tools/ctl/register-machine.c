@@ -52,11 +52,14 @@ static int parse_id(const char *text, unsigned char ret[16])
 
 static int append_interfaces(sd_bus_message *message, const char *name)
 {
+	static const char *const prefixes[] = { NAME_PREFIX, "ve-", "vb-" };
 	char interface[IFNAMSIZ], altname[ALTNAME_SIZE];
-	int index;
+	int index = 0;
 
-	(void)name_interface(name, interface, altname);
-	index = (int)if_nametoindex(interface);
+	for (size_t i = 0; index == 0 && i < ARRAY_SIZE(prefixes); i++) {
+		(void)name_interface(prefixes[i], name, interface, altname);
+		index = (int)if_nametoindex(interface);
+	}
 	return sd_bus_message_append_array(message, 'i', &index, index > 0 ? sizeof(index) : 0);
 }
 

@@ -23,12 +23,14 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/nsfs.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/fsuid.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -153,6 +155,29 @@ static int hear(struct builder *b, enum build_tag expected, int *ret_fd)
 	return 0;
 }
 
+/* NamespacePath=: the leader, which has no power over the namespace, is born in it. */
+static int join_network(const struct container_config *config)
+{
+	_cleanup_close_ int fd = -EBADF;
+
+	if (!config->namespace_path)
+		return 0;
+	fd = open(config->namespace_path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return log_errno(-errno, "cannot open '%s' (NamespacePath=)%s",
+			config->namespace_path,
+			errno == ENOENT ? ", make the network namespace before the container starts"
+					: "");
+	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+		log_error("'%s' (NamespacePath=) is no network namespace", config->namespace_path);
+		return -EINVAL;
+	}
+	if (setns(fd, CLONE_NEWNET) < 0)
+		return log_errno(
+			-errno, "cannot join the network namespace '%s'", config->namespace_path);
+	return 0;
+}
+
 /* A sysfs shows the network namespace of the process that makes it. */
 static int enter_network(struct builder *b)
 {
@@ -210,7 +235,9 @@ static int build(struct builder *b)
 	(void)umask(0); /* modes are meant as they are written */
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return log_errno(-errno, "cannot make a mount namespace");
-	r = clone_leader(b);
+	r = join_network(&b->build.launch->config);
+	if (r >= 0)
+		r = clone_leader(b);
 	if (r >= 0)
 		r = map_ids(b);
 	if (r >= 0)

@@ -43,20 +43,30 @@ static char *read_machine_id(void)
 	return file_read_all(AT_FDCWD, "/etc/machine-id", 0, 64, &id) < 0 ? NULL : id;
 }
 
-void identity_init(struct identity *id, const char *name, const char *host)
+/* host: NULL for the link of [Network]. */
+static void complete(struct identity *id, const char *name, const char *host)
 {
 	_cleanup_free_ char *machine_id = read_machine_id();
 
-	id->altname[0] = '\0';
-	if (host)
-		(void)snprintf(id->interface, sizeof(id->interface), "%s", host);
-	else if (!name_interface(name, id->interface, id->altname))
-		id->altname[0] = '\0';
 	(void)snprintf(id->alias, sizeof(id->alias), ALIAS_PREFIX "%s", name);
 	derive_mac(machine_id ? machine_id : "", "host", name, host, id->host_mac);
 	/* a bridge takes the lowest address of its ports for its own: ours is never that */
 	id->host_mac[0] = 0xfe;
 	derive_mac(machine_id ? machine_id : "", "guest", name, host, id->guest_mac);
+}
+
+void identity_init(struct identity *id, const char *name, const char *prefix)
+{
+	if (!name_interface(prefix, name, id->interface, id->altname))
+		id->altname[0] = '\0';
+	complete(id, name, NULL);
+}
+
+void identity_init_extra(struct identity *id, const char *name, const char *host)
+{
+	id->altname[0] = '\0';
+	(void)snprintf(id->interface, sizeof(id->interface), "%s", host);
+	complete(id, name, host);
 }
 
 void identity_mac(const char *name, const char *interface, uint8_t ret[MAC_SIZE])

@@ -42,8 +42,12 @@ struct network {
 
 /* --- who is who (network-identity.c) ---------------------------------------------------------- */
 
-/* host: the name of the host's end; NULL: c-NAME, of eth0. */
-void identity_init(struct identity *id, const char *name, const char *host);
+/* The host's end of the link that [Network] describes. prefix: of its name, "c-", "ve-" or "vb-".
+ */
+void identity_init(struct identity *id, const char *name, const char *prefix);
+
+/* The host's end of another link, called host. */
+void identity_init_extra(struct identity *id, const char *name, const char *host);
 
 /* A hardware address for an interface inside that has no end on the host. */
 void identity_mac(const char *name, const char *interface, uint8_t ret[MAC_SIZE]);
@@ -81,8 +85,15 @@ void address_add_neighbour(struct end *end, const struct config_address *address
 /* --- links -------------------------------------------------------------------------------------
  */
 
+/* Makes a link of whatever kind, or takes it away (network.h). Logs. 0 or -errno. */
+int link_set_up(struct network *network, const struct config_link *link);
+int link_remove(struct network *network, const struct config_link *link);
+
 /* Brings an interface up: a request. */
 void link_begin_up(struct end *end, int index, const char *interface);
+
+/* What one family needs inside: requests. alone: its other end is on the host and no bridge. */
+void link_add_inside(struct end *guest, const struct config_link *link, bool alone);
 
 /* Puts end->index in. Logs. 0 or -errno. */
 int link_find(struct end *end);
@@ -90,12 +101,22 @@ int link_find(struct end *end);
 /* Sends what was begun for an end, and settles its link. Logs. 0 or -errno. */
 int link_commit(struct end *end);
 
+/* Whether a link is the one that [Network] itself describes: the default route is its own. */
+bool link_is_main(const struct config_link *link);
+
+/* The prefix of the name of that link's end on the host. */
+const char *link_prefix(const struct container_config *config);
+
 /*
- * Makes a pair of virtual interfaces with all that belongs to both ends. link: its kind is
- * LINK_VETH; host "" means c-NAME, then it is eth0 and gets the default route. Logs. 0, or -errno
+ * LINK_VETH: a pair of virtual interfaces with all that belongs to both ends. Logs. 0, or -errno
  * with nothing left of it.
  */
-int veth_set_up(struct network *network, const struct config_link *link, bool is_zone);
+int veth_set_up(struct network *network, const struct config_link *link);
+int veth_remove(struct network *network, const struct config_link *link);
+
+/* LINK_MACVLAN, LINK_IPVLAN: an interface inside, on top of one of the host's. As above. */
+int macvlan_set_up(struct network *network, const struct config_link *link);
+int macvlan_remove(struct network *network, const struct config_link *link);
 
 /* The index of the bridge that a link wants, made when it is a zone's. Logs. > 0 or -errno. */
 int bridge_find(struct netlink *host, const char *name);

@@ -42,7 +42,6 @@ struct veth {
 	struct identity id;
 	struct end host, guest;
 	struct end bridge; /* index 0: the host's end stands alone */
-	bool is_zone, is_default;
 	int netns_fd;
 };
 
@@ -161,37 +160,12 @@ static int ignore_router_advertisements(const char *interface)
 /* --- the ends ----------------------------------------------------------------------------------
  */
 
-/*
- * What one family needs inside. A guest without an address of this family can't answer: what its
- * own tools set, they route.
- */
-static void add_guest_family(struct veth *veth, const struct config_address *local,
-	const struct config_address *host, const struct config_address *gateway)
-{
-	const struct config_address *via = address_is_set(gateway) ? gateway : host;
-	bool alone = veth->bridge.index == 0;
-	struct end *guest = &veth->guest;
-
-	if (!address_is_set(local))
-		return;
-	address_add(guest, local, NLM_F_EXCL);
-	if (address_is_set(host) && (alone || !address_covers(local, host)))
-		address_add_route(guest, host);
-	if (address_is_set(gateway) && !address_covers(local, gateway) &&
-		memcmp(&host->v6, &gateway->v6, address_size(gateway)) != 0)
-		address_add_route(guest, gateway);
-	if (address_is_set(via) && (veth->is_default || address_is_set(gateway)))
-		address_add_default_route(guest, via);
-	if (alone && host->family == AF_INET6)
-		address_add_neighbour(guest, host);
-}
-
 /* On a bridge the addresses are the bridge's own business; a zone's is ours. */
 static void add_host_family(
 	struct veth *veth, const struct config_address *host, const struct config_address *local)
 {
 	if (veth->bridge.index > 0) {
-		if (veth->is_zone && address_is_set(host))
+		if (veth->link->is_zone && address_is_set(host))
 			address_add(&veth->bridge, host, NLM_F_REPLACE);
 		return;
 	}
@@ -206,15 +180,13 @@ static void add_host_family(
 
 static int set_up_guest(struct veth *veth)
 {
-	const struct config_link *link = veth->link;
 	struct end *guest = &veth->guest;
 	int r = link_find(guest);
 
 	if (r < 0)
 		return r;
 	link_begin_up(guest, guest->index, guest->interface);
-	add_guest_family(veth, &link->local_address, &link->host_address, &link->gateway);
-	add_guest_family(veth, &link->local_address6, &link->host_address6, &link->gateway6);
+	link_add_inside(guest, veth->link, veth->bridge.index == 0);
 	return link_commit(guest);
 }
 
@@ -293,7 +265,23 @@ static int set_up_pair(struct veth *veth)
 	return r;
 }
 
-int veth_set_up(struct network *network, const struct config_link *link, bool is_zone)
+static void init(struct veth *veth, const struct network *network, const struct config_link *link)
+{
+	const char *name = network->config->name;
+
+	if (link_is_main(link))
+		identity_init(&veth->id, name, link_prefix(network->config));
+	else
+		identity_init_extra(&veth->id, name, link->host);
+	veth->host.interface = veth->id.interface;
+	memcpy(veth->guest.peer_mac, veth->id.host_mac, MAC_SIZE);
+	memcpy(veth->host.peer_mac,
+		memcmp(link->mac_address, no_mac, MAC_SIZE) != 0 ? link->mac_address
+								 : veth->id.guest_mac,
+		MAC_SIZE);
+}
+
+int veth_set_up(struct network *network, const struct config_link *link)
 {
 	_cleanup_close_ int lock = -EBADF;
 	struct veth veth = {
@@ -303,29 +291,41 @@ int veth_set_up(struct network *network, const struct config_link *link, bool is
 			.interface = link->guest,
 			.where = " in the container" },
 		.bridge = { .netlink = &network->host, .interface = link->bridge, .where = "" },
-		.is_zone = is_zone,
-		.is_default = link->host[0] == '\0',
 		.netns_fd = network->netns_fd,
 	};
 
-	identity_init(&veth.id, network->config->name, veth.is_default ? NULL : link->host);
-	veth.host.interface = veth.id.interface;
-	memcpy(veth.guest.peer_mac, veth.id.host_mac, MAC_SIZE);
-	memcpy(veth.host.peer_mac,
-		memcmp(link->mac_address, no_mac, MAC_SIZE) != 0 ? link->mac_address
-								 : veth.id.guest_mac,
-		MAC_SIZE);
+	init(&veth, network, link);
 	/* from here until the link is its port nobody may take the zone for empty */
-	if (is_zone) {
+	if (link->is_zone) {
 		lock = zone_lock();
 		if (lock < 0)
 			return lock;
 	}
 	if (link->bridge[0]) {
-		veth.bridge.index = is_zone ? zone_find(&network->host, link->bridge)
-					    : bridge_find(&network->host, link->bridge);
+		veth.bridge.index = link->is_zone ? zone_find(&network->host, link->bridge)
+						  : bridge_find(&network->host, link->bridge);
 		if (veth.bridge.index < 0)
 			return veth.bridge.index;
 	}
 	return set_up_pair(&veth);
+}
+
+int veth_remove(struct network *network, const struct config_link *link)
+{
+	struct veth veth = { .link = link };
+	struct netlink_link there;
+	int r;
+
+	init(&veth, network, link);
+	r = netlink_get_link(&network->host, veth.id.interface, &there);
+	/* gone, or a stranger's by now: nothing of ours is left */
+	if (r == -ENODEV || (r >= 0 && !identity_is_of(&veth.id, &there)))
+		return 0;
+	if (r >= 0)
+		r = netlink_delete_link(&network->host, there.index, veth.id.interface);
+	if (r < 0 && r != -ENODEV) {
+		log_error("%s", network->host.why);
+		return r;
+	}
+	return link->is_zone ? zone_collect(&network->host) : 0;
 }

@@ -5,6 +5,7 @@
 
 #include "network.h"
 
+#include "cleanup.h"
 #include "log.h"
 #include "network-link.h"
 
@@ -14,33 +15,6 @@
 #include <string.h>
 
 #define LINKS_MAX 256 /* of a crashed container; each is a pair */
-
-void link_begin_up(struct end *end, int index, const char *interface)
-{
-	struct ifinfomsg header = { .ifi_index = index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
-
-	netlink_begin(end->netlink, RTM_SETLINK, 0, &header, sizeof(header), "bring up %s%s",
-		interface, end->where);
-}
-
-int link_find(struct end *end)
-{
-	end->index = netlink_index(end->netlink, end->interface);
-	if (end->index < 0)
-		return log_errno(
-			end->index, "cannot find interface %s%s", end->interface, end->where);
-	return 0;
-}
-
-int link_commit(struct end *end)
-{
-	struct netlink_link link;
-	int r = netlink_get_link(end->netlink, end->interface, &link);
-
-	if (r < 0)
-		log_error("%s", end->netlink->why);
-	return r;
-}
 
 static int set_up_lo(struct network *network)
 {
@@ -54,70 +28,114 @@ static int set_up_lo(struct network *network)
 	return r;
 }
 
-/* The link that [Network] itself describes. */
-static struct config_link eth0(const struct container_config *config)
+bool network_main_link(const struct container_config *config, struct config_link *ret)
 {
 	struct config_link link = {
 		.kind = LINK_VETH,
-		.guest = "eth0",
 		.host_address = config->host_address,
 		.local_address = config->local_address,
 		.host_address6 = config->host_address6,
 		.local_address6 = config->local_address6,
 		.gateway = config->gateway,
 		.gateway6 = config->gateway6,
+		.is_zone = config->zone[0],
 		.mtu = config->mtu,
 		.vlan = config->vlan,
 	};
 
+	if (!config->veth)
+		return false;
+	(void)snprintf(link.guest, sizeof(link.guest), "%s", config_main_link_name(config));
 	memcpy(link.mac_address, config->mac_address, MAC_SIZE);
-	if (config->zone[0])
+	if (link.is_zone)
 		(void)snprintf(link.bridge, sizeof(link.bridge), "vz-%.12s", config->zone);
 	else
 		memcpy(link.bridge, config->bridge, IFNAMSIZ);
-	return link;
+	*ret = link;
+	return true;
 }
 
 static int set_up_links(struct network *network)
 {
 	const struct container_config *config = network->config;
+	struct config_link main;
 	int r = set_up_lo(network);
 
-	if (r >= 0 && config->veth) {
-		struct config_link link = eth0(config);
-
-		r = veth_set_up(network, &link, config->zone[0]);
-	}
+	if (r >= 0 && network_main_link(config, &main))
+		r = link_set_up(network, &main);
 	for (size_t i = 0; r >= 0 && i < config->n_links; i++)
-		r = veth_set_up(network, &config->links[i], false);
+		r = link_set_up(network, &config->links[i]);
 	return r;
+}
+
+static int open_network(struct network *network)
+{
+	int r = netlink_open(&network->guest, network->netns_fd);
+
+	if (r < 0)
+		return log_errno(r, "cannot open a netlink socket in the container's namespace");
+	r = netlink_open(&network->host, -1);
+	if (r < 0) {
+		netlink_close(&network->guest);
+		return log_errno(r, "cannot open a netlink socket");
+	}
+	return 0;
+}
+
+static void close_network(struct network *network)
+{
+	netlink_close(&network->host);
+	netlink_close(&network->guest);
 }
 
 int network_setup(const struct container_config *config, int netns_fd)
 {
 	struct network network = { .config = config, .netns_fd = netns_fd };
-	int r = netlink_open(&network.guest, netns_fd);
+	int r = open_network(&network);
 
 	if (r < 0)
-		return log_errno(r, "cannot open a netlink socket in the container's namespace");
-	r = netlink_open(&network.host, -1);
-	if (r < 0)
-		log_errno(r, "cannot open a netlink socket");
-	else
-		r = set_up_links(&network);
-	netlink_close(&network.host);
-	netlink_close(&network.guest);
+		return r;
+	r = set_up_links(&network);
+	close_network(&network);
 	if (r < 0)
 		(void)network_cleanup(config->name);
+	return r;
+}
+
+int network_add_link(
+	const struct container_config *config, const struct config_link *link, int netns_fd)
+{
+	struct network network = { .config = config, .netns_fd = netns_fd };
+	int r = open_network(&network);
+
+	if (r < 0)
+		return r;
+	r = link_set_up(&network, link);
+	close_network(&network);
+	return r;
+}
+
+int network_remove_link(
+	const struct container_config *config, const struct config_link *link, int netns_fd)
+{
+	struct network network = { .config = config, .netns_fd = netns_fd };
+	int r = open_network(&network);
+
+	if (r < 0)
+		return r;
+	r = link_remove(&network, link);
+	close_network(&network);
 	return r;
 }
 
 /* --- what is left on the host ------------------------------------------------------------------
  */
 
+static const char *const prefixes[] = { NAME_PREFIX, "ve-", "vb-" };
+
 struct leftovers {
 	const char *name;
-	struct identity id; /* of c-NAME */
+	struct identity ids[ARRAY_SIZE(prefixes)]; /* of c-NAME, ve-NAME, vb-NAME */
 	int indexes[LINKS_MAX];
 	size_t n;
 };
@@ -130,8 +148,16 @@ static bool is_extra(const struct netlink_link *link, const char *name)
 
 	if (!owner || strcmp(owner, name) != 0)
 		return false;
-	identity_init(&id, name, link->name);
+	identity_init_extra(&id, name, link->name);
 	return identity_is_of(&id, link) && memcmp(link->mac, id.host_mac, MAC_SIZE) == 0;
+}
+
+static bool is_main(const struct netlink_link *link, const struct leftovers *left)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (identity_is_of(&left->ids[i], link))
+			return true;
+	return false;
 }
 
 static void find_leftover(const struct nlmsghdr *message, void *userdata)
@@ -141,7 +167,7 @@ static void find_leftover(const struct nlmsghdr *message, void *userdata)
 
 	if (netlink_parse_link(message, &link) < 0 || left->n == LINKS_MAX)
 		return;
-	if (!identity_is_of(&left->id, &link) && !is_extra(&link, left->name))
+	if (!is_main(&link, left) && !is_extra(&link, left->name))
 		return;
 	for (size_t i = 0; i < left->n; i++)
 		if (left->indexes[i] == link.index)
@@ -155,7 +181,8 @@ static int remove_links(struct netlink *host, const char *name)
 	struct ifinfomsg header = {};
 	int r;
 
-	identity_init(&left.id, name, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		identity_init(&left.ids[i], name, prefixes[i]);
 	r = netlink_dump(host, RTM_GETLINK, &header, sizeof(header), "list interfaces",
 		find_leftover, &left);
 	for (size_t i = 0; r >= 0 && i < left.n; i++) {

@@ -18,6 +18,20 @@
  */
 int network_setup(const struct container_config *config, int netns_fd);
 
+/* The link that [Network] itself describes: eth0, or host0. False: there is none. */
+bool network_main_link(const struct container_config *config, struct config_link *ret);
+
+/*
+ * One link of a running container, made or taken away; network_setup() does the same for each. The
+ * container's other links stay as they are. link: one of config->links, or network_main_link()'s;
+ * netns_fd: the guest's network namespace, borrowed. A link that is gone already is no failure.
+ * Logs. 0, or -errno: with nothing made, or with what could not be taken away still there.
+ */
+int network_add_link(
+	const struct container_config *config, const struct config_link *link, int netns_fd);
+int network_remove_link(
+	const struct container_config *config, const struct config_link *link, int netns_fd);
+
 /*
  * Removes what network_setup() left on the host for name, if anything (after a crash; in the usual
  * case the pair dies with the namespace). Not needed before network_setup(). Quiet when there is

@@ -49,22 +49,30 @@ static void test_interface(void **state)
 {
 	char interface[IFNAMSIZ], altname[ALTNAME_SIZE], other[IFNAMSIZ];
 
-	assert_false(name_interface("a", interface, altname));
+	assert_false(name_interface(NAME_PREFIX, "a", interface, altname));
 	assert_string_equal(interface, "c-a");
 	assert_string_equal(altname, "c-a");
 	/* 13 characters are the most that fit */
-	assert_false(name_interface("abcdefghijklm", interface, altname));
+	assert_false(name_interface(NAME_PREFIX, "abcdefghijklm", interface, altname));
 	assert_string_equal(interface, "c-abcdefghijklm");
-	assert_true(name_interface("abcdefghijklmn", interface, altname));
+	assert_true(name_interface(NAME_PREFIX, "abcdefghijklmn", interface, altname));
 	assert_int_equal(strlen(interface), IFNAMSIZ - 1);
 	assert_string_equal(altname, "c-abcdefghijklmn");
-	assert_true(name_interface(LONGEST, interface, altname));
+	assert_true(name_interface(NAME_PREFIX, LONGEST, interface, altname));
 	assert_string_equal(altname, "c-" LONGEST);
+	/* systemd-nspawn's prefixes: the same length */
+	assert_false(name_interface("ve-", "abcdefghijkl", interface, altname));
+	assert_string_equal(interface, "ve-abcdefghijkl");
+	assert_true(name_interface("vb-", LONGEST, interface, altname));
+	assert_int_equal(strlen(interface), IFNAMSIZ - 1);
+	assert_memory_equal(interface, "vb-", 3);
+	assert_string_equal(altname, "vb-" LONGEST);
+	assert_true(name_interface(NAME_PREFIX, LONGEST, interface, altname));
 	/* stable, and different for names that begin alike */
-	assert_true(name_interface(LONGEST, other, altname));
+	assert_true(name_interface(NAME_PREFIX, LONGEST, other, altname));
 	assert_string_equal(interface, other);
-	assert_true(name_interface("abcdefghijklmnopqrstuvwxyz1", interface, altname));
-	assert_true(name_interface("abcdefghijklmnopqrstuvwxyz2", other, altname));
+	assert_true(name_interface(NAME_PREFIX, "abcdefghijklmnopqrstuvwxyz1", interface, altname));
+	assert_true(name_interface(NAME_PREFIX, "abcdefghijklmnopqrstuvwxyz2", other, altname));
 	assert_string_not_equal(interface, other);
 }
 

@@ -150,7 +150,7 @@ static const char *interface_of(const char *name)
 	static char interface[IFNAMSIZ];
 	char altname[ALTNAME_SIZE];
 
-	(void)name_interface(name, interface, altname);
+	(void)name_interface(NAME_PREFIX, name, interface, altname);
 	return interface;
 }
 
