@@ -42,7 +42,7 @@ static size_t utf8_length(const unsigned char *p, size_t len)
 	return want;
 }
 
-size_t escape_text(char *out, size_t size, const char *text, size_t len)
+static size_t escape(char *out, size_t size, const char *text, size_t len, bool backslashes)
 {
 	static const char hex[] = "0123456789abcdef";
 	const unsigned char *p = (const unsigned char *)text;
@@ -53,7 +53,7 @@ size_t escape_text(char *out, size_t size, const char *text, size_t len)
 		char piece[4];
 		size_t piece_len;
 
-		if (*p == '\\') {
+		if (*p == '\\' && backslashes) {
 			memcpy(piece, "\\\\", 2);
 			piece_len = 2;
 			n = 1;
@@ -77,6 +77,16 @@ size_t escape_text(char *out, size_t size, const char *text, size_t len)
 	}
 	out[used] = '\0';
 	return used;
+}
+
+size_t escape_text(char *out, size_t size, const char *text, size_t len)
+{
+	return escape(out, size, text, len, true);
+}
+
+size_t escape_controls(char *out, size_t size, const char *text, size_t len)
+{
+	return escape(out, size, text, len, false);
 }
 
 bool text_is_plain(const char *text, size_t len)

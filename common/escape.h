@@ -13,6 +13,12 @@
 size_t escape_text(char *out, size_t size, const char *text, size_t len);
 
 /*
+ * The same, but backslashes stay: for a message of ours, in which a guest's text is escaped already
+ * and other people's (the caller's arguments, paths) may not be.
+ */
+size_t escape_controls(char *out, size_t size, const char *text, size_t len);
+
+/*
  * Whether text is UTF-8 without control characters (a tab is none), so that escape_text() would
  * change no more than its backslashes.
  */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "log.h"
 
+#include "escape.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -41,7 +43,8 @@ static void __attribute__((format(printf, 3, 0)))
 log_line(int priority, int error, const char *format, va_list ap)
 {
 	int saved = errno;
-	char text[2048];
+	char text[2048], line[4 * sizeof(text)];
+	size_t len;
 	int n = 0;
 
 	if (priority == LOG_DEBUG && !log_verbose)
@@ -56,10 +59,12 @@ log_line(int priority, int error, const char *format, va_list ap)
 	n += vsnprintf(text + n, sizeof(text) - (size_t)n, format, ap);
 	if (n < (int)sizeof(text) && error != 0)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror(error));
-	if (n > (int)sizeof(text) - 2)
-		n = (int)sizeof(text) - 2;
-	text[n++] = '\n';
-	if (write(STDERR_FILENO, text, (size_t)n) < 0) {
+	if (n > (int)sizeof(text) - 1)
+		n = (int)sizeof(text) - 1;
+	/* whatever is in it, a terminal obeys none of it, and it is one line */
+	len = escape_controls(line, sizeof(line) - 1, text, (size_t)n);
+	line[len++] = '\n';
+	if (write(STDERR_FILENO, line, len) < 0) {
 		/* nowhere to say it */
 	}
 	errno = saved;

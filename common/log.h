@@ -3,7 +3,8 @@
 
 /*
  * One line a message on stderr: "program: text". Under systemd (JOURNAL_STREAM is set) the line
- * starts with the "<N>" priority of sd-daemon(3) instead of the program's name.
+ * starts with the "<N>" priority of sd-daemon(3) instead of the program's name. Control bytes in
+ * the text, whoever they are from, become \xNN.
  *
  * Leaf functions return -errno and log nothing; the caller that knows the subject logs once.
  */

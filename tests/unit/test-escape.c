@@ -95,6 +95,15 @@ static void plain_is_what_stays(void **state)
 	}
 }
 
+static void backslashes_of_ours_stay(void **state)
+{
+	static const char text[] = "a\\x1b \033\xff\\";
+	char out[64];
+
+	assert_int_equal(escape_controls(out, sizeof(out), text, sizeof(text) - 1), 15);
+	assert_string_equal(out, "a\\x1b \\x1b\\xff\\");
+}
+
 static void cut_at_a_whole_escape(void **state)
 {
 	const char text[] = "a\033\xe2\x82\xac\\";
@@ -141,6 +150,7 @@ int main(void)
 		cmocka_unit_test(samples_are_escaped),
 		cmocka_unit_test(length_is_respected),
 		cmocka_unit_test(plain_is_what_stays),
+		cmocka_unit_test(backslashes_of_ours_stay),
 		cmocka_unit_test(cut_at_a_whole_escape),
 		cmocka_unit_test(every_pair_of_bytes_is_harmless),
 	};
