@@ -90,6 +90,28 @@ complete_with() { # WORD…: what bash would offer for the last one
   rm "$conf_dir/completed.conf"
 }
 
+@test "completion offers, and runs, no name that is none" {
+  # shellcheck disable=SC2154
+  local evil place offers places=("$conf_dir" "$containers" /run/narthex)
+  mkdir -p "${places[@]}"
+  # shellcheck disable=SC2016 # nobody may expand it
+  for evil in '$(touch ${HOME}evil)' '`touch evil`' $'a\e[2Jb' $'a\nb' 'a b' '*' '-x'; do
+    mkdir -p "$containers/$evil" "/run/narthex/$evil"
+    touch "$conf_dir/$evil.conf" "/run/narthex/$evil/leader"
+  done
+  mkdir -p "$containers/fair" /run/narthex/fair
+  touch /run/narthex/fair/leader
+  cd "$BATS_TEST_TMPDIR"
+  HOME=$BATS_TEST_TMPDIR/
+  export HOME
+  offers="$(complete_with narthex start '') $(complete_with narthex exec '') $(complete_with narthex cp fa)"
+  for place in "${places[@]}"; do
+    rm -rf "${place:?}"/{fair,'$('*,'`'*,a?*b,'*','-x'}{,.conf}
+  done
+  equal "$offers" 'fair fair fair:'
+  equal "$(ls -A "$BATS_TEST_TMPDIR")" ''
+}
+
 @test "help, man pages and completions know the same options and keys" {
   B=$BATS_TEST_TMPDIR/build
   mkdir "$B"
