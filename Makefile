@@ -88,8 +88,9 @@ $(B)/lib%.a:
 
 link = $(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
 
-# a start of narthex or of a container would spend a sixth of its time in the dynamic loader
-link_static = $(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN),$(ALL_LDFLAGS),$(ALL_LDFLAGS:-pie=-static-pie)) -o $@ $(filter %.o %.a,$^)
+# a start of narthex or of a container would spend a sixth of its time in the dynamic loader; STATIC=no for systems that have no
+# static libraries
+link_static = $(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN)$(filter no,$(STATIC)),$(ALL_LDFLAGS),$(ALL_LDFLAGS:-pie=-static-pie)) -o $@ $(filter %.o %.a,$^)
 
 AGENT_LIBS := -lsystemd -levent_core -lutil
 LAUNCH_LIBS := -levent_core -lcap
@@ -102,7 +103,7 @@ $(B)/narthex-agent: $(call obj,agent/main.c) $(B)/libagent.a $(B)/libcommon.a
 
 $(B)/narthex-launch: $(call obj,host-tools/launch/main.c) $(B)/liblaunch.a $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)
-	$(link_static) $(if $(SAN),,-Wl,-u,getaddrinfo) $(LAUNCH_LIBS)
+	$(link_static) $(if $(SAN)$(filter no,$(STATIC)),,-Wl,-u,getaddrinfo) $(LAUNCH_LIBS)
 
 # the launcher's helper for what needs libraries
 $(B)/narthex-network: $(call obj,host-tools/network/main.c) $(B)/libnetwork.a $(B)/libhost.a $(B)/libcommon.a

@@ -32,12 +32,17 @@ $(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a,$^) $(filter %/liblaunch.a %/libnetwork.a,$^) \
 		$(filter %/libctl.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
 
-.PHONY: unit-tests unit e2e e2e-programs check check-san demo bench probe
+.PHONY: unit-tests unit e2e e2e-programs check check-nix check-san demo bench probe
 unit-tests: $(UNIT_TESTS)
 
 # T=name1 T=name2: only these, as in make unit T=escape
 unit: all unit-tests
 	$(Q)B='$(B)' tests/run unit $(T)
+
+# the Nix code with a lib of nixpkgs, as nix-community/nixpkgs.lib has it: make check-nix NIXPKGS_LIB=DIR
+check-nix: all
+	$(Q)[ -n '$(NIXPKGS_LIB)' ] || { echo 'check-nix: set NIXPKGS_LIB to a directory with lib/ of nixpkgs in it' >&2; exit 2; }
+	$(Q)B='$(B)' NIXPKGS_LIB='$(NIXPKGS_LIB)' tests/run nix
 
 # what the end-to-end tests bring along
 E2E_PROGRAMS := $(B)/tests/knock $(B)/tests/probe
