@@ -6,6 +6,7 @@
 #include "exec-client.h"
 #include "exec-message.h"
 #include "log.h"
+#include "remote.h"
 #include "verbs.h"
 
 #include <string.h>
@@ -20,7 +21,8 @@ const struct verb_option exec_options[] = {
 	{ .name = "env",
 		.arg = "NAME[=VALUE]",
 		.help = "add a variable to its environment",
-		.letter = 'e' },
+		.letter = 'e',
+		.from_caller = true },
 	{ .name = "login", .help = "run it in a login shell, with a PAM session" },
 	{ .name = "detach", .help = "return when it runs; its output is discarded", .letter = 'd' },
 	{ .name = "root",
@@ -41,30 +43,15 @@ static struct exec_options_taken taken;
 
 static int add_env(struct exec_options_taken *t, const char *arg)
 {
-	const char *value = strchr(arg, '=');
-	char *text = (char *)arg;
-
-	if (value == arg || !*arg) {
+	if (*arg == '=' || !*arg) {
 		log_error("%s: --env=%s has no name", t->verb, arg);
 		return STATUS_USAGE;
-	}
-	if (!value) {
-		value = getenv(arg);
-		if (!value) {
-			log_error(
-				"%s: --env=%s: there is no such variable to pass on", t->verb, arg);
-			return STATUS_USAGE;
-		}
-		if (asprintf(&text, "%s=%s", arg, value) < 0) {
-			log_error("out of memory");
-			return STATUS_FAILED;
-		}
 	}
 	if (t->n_env == EXEC_STRINGS_MAX) {
 		log_error("%s: more than %d variables", t->verb, EXEC_STRINGS_MAX);
 		return STATUS_USAGE;
 	}
-	t->env[t->n_env++] = text;
+	t->env[t->n_env++] = arg;
 	return 0;
 }
 
@@ -137,5 +124,7 @@ int cmd_exec(const struct verb *verb, int argc, char **argv)
 	q->argv = argv + first;
 	q->env = (char *const *)taken.env;
 	status = check(verb, q);
-	return status != 0 ? status : exec_client(q);
+	if (status != 0)
+		return status;
+	return remote_is_asked() ? remote_run(q->flags & EXEC_TTY) : exec_client(q);
 }

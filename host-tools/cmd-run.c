@@ -31,7 +31,7 @@ const struct verb_option run_options[] = {
 	{ "tmpfs", "PATH[:OPTIONS]", "Files.TemporaryFileSystem",
 		.help = "an empty tmpfs on PATH" },
 	{ "setenv", "NAME[=VALUE]", "Exec.Environment",
-		.help = "environment of the init or COMMAND" },
+		.help = "environment of the init or COMMAND", .from_caller = true },
 	{ "hostname", "NAME", "Exec.Hostname", .help = "the container's host name" },
 	{ "chdir", "DIR", "Exec.WorkingDirectory", .help = "where COMMAND starts" },
 	{ "capability", "CAPS", "Exec.Capability",
@@ -93,24 +93,9 @@ static char *quote_word(const char *word)
 
 static int add_environment(struct run *run, const char *setting, const char *arg)
 {
-	_cleanup_free_ char *assignment = NULL, *quoted = NULL;
-	const char *value = strchr(arg, '=');
+	_cleanup_free_ char *quoted = quote_word(arg);
 
-	if (value) {
-		assignment = strdup(arg);
-	} else {
-		value = getenv(arg);
-		if (!value) {
-			log_error("run: --setenv=%s: there is no such variable to pass on", arg);
-			return STATUS_USAGE;
-		}
-		if (asprintf(&assignment, "%s=%s", arg, value) < 0)
-			assignment = NULL;
-	}
-	quoted = assignment ? quote_word(assignment) : NULL;
-	if (!quoted)
-		return add(run, NULL);
-	return add_setting(run, setting, quoted);
+	return quoted ? add_setting(run, setting, quoted) : add(run, NULL);
 }
 
 static int add_capabilities(struct run *run, const char *setting, const char *arg)

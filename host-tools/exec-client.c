@@ -21,6 +21,7 @@
 #include "lane.h"
 #include "log.h"
 #include "quick-poll.h"
+#include "remote.h"
 #include "terminal-raw.h"
 #include "verbs.h"
 
@@ -38,6 +39,9 @@
 
 enum { LANE_IN, LANE_OUT, LANE_ERR, LANES };
 
+/* What is waited for: the connection, signals, the lanes, a reader who goes. */
+enum { WAIT_SOCK, WAIT_SIGNAL, WAIT_LANES, WAIT_READER = WAIT_LANES + LANES, WAITS };
+
 struct session {
 	const struct exec_request *request;
 	bool tty;
@@ -50,7 +54,8 @@ struct session {
 	int64_t deadline_ms; /* for the first answer */
 	bool started;
 	bool term_seen;
-	int status; /* to exit with, -1 while nobody knows */
+	bool ends_with_reader; /* of stdout: it is all that tells when our caller is gone */
+	int status;	       /* to exit with, -1 while nobody knows */
 };
 
 /* They are big, and there is one a process. Apart, so that what is used lies on few pages. */
@@ -394,20 +399,22 @@ static void check_lanes(struct session *s)
 }
 
 /* Waits for what can be done. As poll(2). */
-static int wait_for(struct session *s, struct pollfd fds[2 + LANES])
+static int wait_for(struct session *s, struct pollfd fds[WAITS])
 {
 	const struct lane *in = &s->lanes[LANE_IN], *out = &s->lanes[LANE_OUT];
 
-	fds[0] = (struct pollfd){ .fd = s->sock, .events = POLLIN };
-	fds[1] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
+	fds[WAIT_SOCK] = (struct pollfd){ .fd = s->sock, .events = POLLIN };
+	fds[WAIT_SIGNAL] = (struct pollfd){ .fd = s->signal_fd, .events = POLLIN };
 	for (size_t i = 0; i < LANES; i++)
-		fds[2 + i] = lane_wants(&s->lanes[i]);
+		fds[WAIT_LANES + i] = lane_wants(&s->lanes[i]);
+	/* no events are asked for, but errors come */
+	fds[WAIT_READER] = (struct pollfd){ .fd = s->ends_with_reader ? STDOUT_FILENO : -1 };
 	if (!s->tty || !in->open || !out->open || in->waits_for_to || out->waits_for_to)
-		return poll(fds, 2 + LANES, time_left(s));
+		return poll(fds, WAITS, time_left(s));
 	if (s->quick == -EBADF)
-		s->quick = quick_poll_open(fds, 2 + LANES);
-	return s->quick < 0 ? poll(fds, 2 + LANES, time_left(s))
-			    : quick_poll(s->quick, fds, 2 + LANES, time_left(s));
+		s->quick = quick_poll_open(fds, WAITS);
+	return s->quick < 0 ? poll(fds, WAITS, time_left(s))
+			    : quick_poll(s->quick, fds, WAITS, time_left(s));
 }
 
 /* Until somebody knows the status. */
@@ -416,7 +423,7 @@ static void run(struct session *s)
 	const bool detach = s->request->flags & EXEC_DETACH;
 
 	while (s->status < 0 && !(detach && s->started)) {
-		struct pollfd fds[2 + LANES];
+		struct pollfd fds[WAITS];
 		int n = wait_for(s, fds);
 
 		if (n == 0) {
@@ -426,13 +433,15 @@ static void run(struct session *s)
 			return;
 		}
 		for (size_t i = 0; n > 0 && i < LANES; i++)
-			if (fds[2 + i].revents != 0)
+			if (fds[WAIT_LANES + i].revents != 0)
 				lane_move(&s->lanes[i]);
 		check_lanes(s);
-		if (fds[1].revents != 0)
+		if (fds[WAIT_SIGNAL].revents != 0)
 			take_signals(s);
-		if (fds[0].revents != 0 && s->status < 0)
+		if (fds[WAIT_SOCK].revents != 0 && s->status < 0)
 			receive_answer(s);
+		if (fds[WAIT_READER].revents != 0 && s->status < 0)
+			s->status = STATUS_SIGNAL + SIGHUP;
 	}
 	if (detach && s->started)
 		s->status = 0;
@@ -475,6 +484,7 @@ int exec_client(const struct exec_request *request)
 
 	s->request = request;
 	s->tty = request->flags & EXEC_TTY;
+	s->ends_with_reader = !s->tty && getenv(REMOTE_VARIABLE);
 	s->master = s->sock = s->signal_fd = s->quick = -EBADF;
 	s->status = -1;
 	for (size_t i = 0; i < LANES; i++)

@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
 		.more = "stdin, stdout, stderr and the exit status are the command's.",
 		.options = exec_options,
 		.run = cmd_exec,
+		.parses_twice = true,
 	},
 	{
 		.name = "shell",
@@ -30,6 +31,7 @@ static const struct verb verbs[] = {
 		.options = shell_options,
 		.run = cmd_shell,
 		.interspersed = true,
+		.interactive = true,
 	},
 	{
 		.name = "login",
@@ -38,6 +40,7 @@ static const struct verb verbs[] = {
 		.more = "^] three times within a second leaves the session.",
 		.options = login_options,
 		.run = cmd_login,
+		.interactive = true,
 	},
 	{
 		.name = "run",
@@ -93,8 +96,9 @@ static void show_overview(FILE *f)
 	list_verbs(f, verbs);
 	list_verbs(f, ctl_verbs);
 	fputs("\nOptions:\n"
-	      "  --help     show this text\n"
-	      "  --version  show the version\n\n"
+	      "  -H, --host=[USER@]HOST  do that on another host, over ssh; every verb takes it\n"
+	      "  --help                  show this text\n"
+	      "  --version               show the version\n\n"
 	      "'narthex help VERB' tells more about one. See narthex(1).\n",
 		f);
 }
@@ -135,11 +139,37 @@ static int cmd_help(const struct verb *self, int argc, char **argv)
 	return 0;
 }
 
+/* Every verb takes -H, but people write it before the verb, too: moves it behind. False: there is
+ * no verb. */
+static bool move_host(int argc, char **argv)
+{
+	char *option = argv[1], *host = argv[2];
+	int n = strncmp(option, "--host=", 7) == 0 || (option[1] == 'H' && option[2]) ? 1 : 2;
+
+	if (argc <= 1 + n) {
+		log_error("-H needs a host and a verb: see 'narthex help'");
+		return false;
+	}
+	argv[1] = argv[1 + n];
+	argv[2] = option;
+	if (n == 2)
+		argv[3] = host;
+	return true;
+}
+
+static bool is_host(const char *word)
+{
+	return strncmp(word, "-H", 2) == 0 || strcmp(word, "--host") == 0 ||
+	       strncmp(word, "--host=", 7) == 0;
+}
+
 int main(int argc, char **argv)
 {
 	const struct verb *verb;
 
 	log_init("narthex");
+	if (argc > 1 && is_host(argv[1]) && !move_host(argc, argv))
+		return STATUS_USAGE;
 	if (argc < 2) {
 		show_overview(stderr);
 		return STATUS_USAGE;

@@ -3,10 +3,13 @@
 
 #include "log.h"
 #include "nearest.h"
+#include "remote.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct verb *verb_find(const struct verb *verbs, const char *name)
 {
@@ -16,21 +19,32 @@ const struct verb *verb_find(const struct verb *verbs, const char *name)
 	return NULL;
 }
 
+/* Every verb has it. */
+static const struct verb_option host_option = {
+	.name = "host",
+	.arg = "[USER@]HOST",
+	.help = "do that on another host, over ssh",
+	.letter = 'H',
+};
+
+static void show_option(const struct verb_option *o)
+{
+	char letter[] = { ',', ' ', '-', o->letter, '\0' };
+	int width = printf(
+		"  --%s%s%s%s", o->name, o->arg ? "=" : "", o->arg ?: "", o->letter ? letter : "");
+
+	printf("%*s %s\n", width < 31 ? 31 - width : 0, "", o->help);
+}
+
 void verb_show(const struct verb *verb)
 {
 	printf("Usage: narthex %s %s\n\n%s.\n", verb->name, verb->args, verb->help);
 	if (verb->more)
 		printf("%s\n", verb->more);
-	if (!verb->options)
-		return;
 	printf("\nOptions:\n");
-	for (const struct verb_option *o = verb->options; o->name; o++) {
-		char letter[] = { ',', ' ', '-', o->letter, '\0' };
-		int width = printf("  --%s%s%s%s", o->name, o->arg ? "=" : "", o->arg ?: "",
-			o->letter ? letter : "");
-
-		printf("%*s %s\n", width < 31 ? 31 - width : 0, "", o->help);
-	}
+	for (const struct verb_option *o = verb->options; o && o->name; o++)
+		show_option(o);
+	show_option(&host_option);
 }
 
 int verb_usage(const struct verb *verb)
@@ -64,15 +78,34 @@ static int refuse_option(const struct verb *verb, const char *given)
 #define OPTION_HELP (OPTION_BASE - 1)
 #define OPTION_MAX 64
 
-/* Fills what getopt_long() takes from the verb's table. */
-static void prepare_options(const struct verb *verb, struct option *options, char *letters)
+/* What getopt_long() is given; zeroed memory to begin with. */
+struct getopt_tables {
+	struct option options[OPTION_MAX + 3];
+	char letters[2 * OPTION_MAX + 5];
+};
+
+static void add_letter(char **letters, const struct verb_option *o)
 {
+	if (!o->letter)
+		return;
+	*(*letters)++ = o->letter;
+	if (o->arg)
+		*(*letters)++ = ':';
+}
+
+static void prepare_options(const struct verb *verb, struct getopt_tables *tables)
+{
+	struct option *options = tables->options;
+	char *letters = tables->letters;
 	int n = 0;
 
 	if (!verb->interspersed)
 		*letters++ = '+';
 	*letters++ = ':';
 	*options++ = (struct option){ "help", no_argument, NULL, OPTION_HELP };
+	*options++ =
+		(struct option){ host_option.name, required_argument, NULL, host_option.letter };
+	add_letter(&letters, &host_option);
 	for (const struct verb_option *o = verb->options; o && o->name && n < OPTION_MAX;
 		o++, n++) {
 		*options++ = (struct option){
@@ -80,12 +113,10 @@ static void prepare_options(const struct verb *verb, struct option *options, cha
 			.has_arg = o->arg ? required_argument : no_argument,
 			.val = OPTION_BASE + n,
 		};
-		if (!o->letter)
-			continue;
-		*letters++ = o->letter;
-		if (o->arg)
-			*letters++ = ':';
+		add_letter(&letters, o);
 	}
+	optind = 0; /* glibc: start afresh */
+	opterr = 0;
 }
 
 static const struct verb_option *chosen_option(const struct verb *verb, int c)
@@ -98,19 +129,92 @@ static const struct verb_option *chosen_option(const struct verb *verb, int c)
 	return NULL;
 }
 
+/*
+ * Gives "NAME" the caller's value, "NAME=VALUE", for the verb and in the command line, which may be
+ * for another host. Status.
+ */
+static int take_from_caller(const struct verb *verb, const struct verb_option *o, char **argv)
+{
+	const char *value = getenv(optarg);
+	char *word = argv[optind - 1], *text;
+
+	if (!value) {
+		log_error("%s: --%s=%s: there is no such variable to pass on", verb->name, o->name,
+			optarg);
+		return STATUS_USAGE;
+	}
+	/* what stands before it in its word stays there */
+	if (asprintf(&text, "%.*s%s=%s", (int)(optarg - word), word, optarg, value) < 0) {
+		log_error("out of memory");
+		return STATUS_FAILED;
+	}
+	optarg = text + (optarg - word);
+	argv[optind - 1] = text;
+	return 0;
+}
+
+/*
+ * One option of getopt_long()'s, c what it has returned. on_option: NULL for nothing but what
+ * concerns another host. Status.
+ */
+static int take_option(const struct verb *verb, char **argv, int c,
+	int (*on_option)(void *userdata, const struct verb_option *option, const char *arg),
+	void *userdata)
+{
+	const struct verb_option *option = c == '?' ? NULL : chosen_option(verb, c);
+	int status = 0;
+
+	if (c == host_option.letter) {
+		remote_take(argv);
+		return 0;
+	}
+	if (option && option->from_caller && *optarg && !strchr(optarg, '='))
+		status = take_from_caller(verb, option, argv);
+	if (status != 0 || !on_option)
+		return status;
+	return option ? on_option(userdata, option, optarg) : refuse_option(verb, argv[optind - 1]);
+}
+
+static int no_option(void *userdata, const struct verb_option *option, const char *arg)
+{
+	(void)userdata;
+	(void)option;
+	(void)arg;
+	return 0;
+}
+
+/* Looks for -H alone: what else there is has to be right on that host, not here. Status, or -1 for
+ * a verb of this one. */
+static int look_for_host(const struct verb *verb, int argc, char **argv)
+{
+	struct getopt_tables tables = {};
+	int c, status = 0;
+
+	prepare_options(verb, &tables);
+	while (status == 0 &&
+		(c = getopt_long(argc, argv, tables.letters, tables.options, NULL)) >= 0)
+		if (c != '?' && c != ':' && c != OPTION_HELP)
+			status = take_option(verb, argv, c, NULL, NULL);
+	if (!remote_is_asked())
+		return -1;
+	return status != 0 ? status : remote_run(verb->interactive && isatty(STDOUT_FILENO));
+}
+
 int verb_parse(const struct verb *verb, int argc, char **argv,
 	int (*on_option)(void *userdata, const struct verb_option *option, const char *arg),
 	void *userdata, int *ret_first)
 {
-	struct option options[OPTION_MAX + 2] = {};
-	char letters[2 * OPTION_MAX + 3] = "";
-	const struct verb_option *option;
-	int c, status = 0;
+	struct getopt_tables tables = {};
+	int c, status;
 
-	prepare_options(verb, options, letters);
-	optind = 0; /* glibc: start afresh */
-	opterr = 0;
-	while (status == 0 && (c = getopt_long(argc, argv, letters, options, NULL)) >= 0) {
+	remote_begin(argv);
+	status = verb->parses_twice ? -1 : look_for_host(verb, argc, argv);
+	if (status >= 0)
+		return status;
+	prepare_options(verb, &tables);
+	status = 0;
+	while (status == 0 &&
+		(c = getopt_long(argc, argv, tables.letters, tables.options, NULL)) >= 0) {
 		if (c == OPTION_HELP) {
 			verb_show(verb);
 			return 0;
@@ -120,10 +224,7 @@ int verb_parse(const struct verb *verb, int argc, char **argv,
 				"%s: option '%s' needs an argument", verb->name, argv[optind - 1]);
 			return STATUS_USAGE;
 		}
-		option = c == '?' ? NULL : chosen_option(verb, c);
-		if (!option)
-			return refuse_option(verb, argv[optind - 1]);
-		status = on_option ? on_option(userdata, option, optarg) : 0;
+		status = take_option(verb, argv, c, on_option ?: no_option, userdata);
 	}
 	*ret_first = optind;
 	return status != 0 ? status : -1;

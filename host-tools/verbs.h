@@ -19,7 +19,8 @@ struct verb_option {
 	const char *arg;     /* how help calls its argument, NULL when it takes none */
 	const char *setting; /* SECTION.KEY that it sets, NULL for none */
 	const char *help;
-	char letter; /* its one-letter form, 0 for none */
+	char letter;	  /* its one-letter form, 0 for none */
+	bool from_caller; /* an argument without "=" is a variable, and gets the caller's value */
 };
 
 struct verb {
@@ -31,6 +32,8 @@ struct verb {
 	int (*run)(
 		const struct verb *verb, int argc, char **argv); /* argv[0]: the verb; the status */
 	bool interspersed; /* options may follow arguments, up to "--" */
+	bool interactive;  /* wants a terminal where its input and output are one */
+	bool parses_twice; /* calls verb_parse() again, and remote_run() by itself */
 };
 
 /* The verb of that name, NULL when there is none. verbs: ended by a NULL name. */
@@ -42,9 +45,9 @@ void verb_show(const struct verb *verb);
 /*
  * Parses the options at the front of argv, up to "--" or the first other argument (of an
  * interspersed verb: everywhere, and moves them to the front), calling on_option (may be NULL) for
- * each; its non-zero return value ends the parsing. --help is understood in addition. Returns the
- * status to exit with, after having said why, or -1; then *ret_first is the index of the first
- * argument that is left.
+ * each; its non-zero return value ends the parsing. --help is understood in addition, and --host,
+ * which runs the verb there. Returns the status to exit with, after having said why, or -1; then
+ * *ret_first is the index of the first argument that is left.
  */
 int verb_parse(const struct verb *verb, int argc, char **argv,
 	int (*on_option)(void *userdata, const struct verb_option *option, const char *arg),

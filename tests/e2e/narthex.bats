@@ -83,6 +83,20 @@ complete_with() { # WORD…: what bash would offer for the last one
   equal "$(complete_with narthex run --loc)" $'--local-address=\n--local-address6='
   equal "$(complete_with narthex run --private-users = p)" pick
   equal "$(complete_with narthex help ru)" run
+  equal "$(complete_with narthex list --h)" $'--host=\n--help'
+  equal "$(complete_with narthex -H there ex)" exec
+  equal "$(complete_with narthex --host = there list --j)" --json
+  mkdir -p "$BATS_TEST_TMPDIR/.ssh"
+  printf 'Host near far*\nhost  nearby !other\n' >"$BATS_TEST_TMPDIR/.ssh/config"
+  equal "$(HOME=$BATS_TEST_TMPDIR complete_with narthex status -H ne)" $'near\nnearby'
+  equal "$(HOME=$BATS_TEST_TMPDIR complete_with narthex --host = nearb)" nearby
+  mkdir -p /run/narthex/complete-me
+  touch /run/narthex/complete-me/leader
+  equal "$(complete_with narthex exec complete-m)" complete-me
+  equal "$(complete_with narthex exec -t -u root --workdir = /tmp complete-m)" complete-me
+  equal "$(complete_with narthex -H there shell complete-m)" complete-me
+  not grep -q complete-me <<<"$(complete_with narthex exec foo complete-m)"
+  rm -r /run/narthex/complete-me
   # shellcheck disable=SC2154 # it is the library's
   mkdir -p "$conf_dir"
   touch "$conf_dir/completed.conf"
