@@ -45,6 +45,11 @@ static int account_set(
 	return 0;
 }
 
+bool account_is_real(const char *name)
+{
+	return name[0] != '\0' && name[0] != '+' && name[0] != '-';
+}
+
 int account_read_root(const char *passwd, struct account *ret)
 {
 	_cleanup_fclose_ FILE *file = fopen(passwd ? passwd : "/etc/passwd", "re");
@@ -56,7 +61,8 @@ int account_read_root(const char *passwd, struct account *ret)
 
 		if (!entry)
 			break;
-		if (entry->pw_uid != 0 || (found && strcmp(entry->pw_name, "root") != 0))
+		if (!account_is_real(entry->pw_name) || entry->pw_uid != 0 ||
+			(found && strcmp(entry->pw_name, "root") != 0))
 			continue;
 		found = true;
 		r = account_set(&account, entry->pw_name,

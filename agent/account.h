@@ -17,6 +17,12 @@ struct account {
  */
 int account_read_root(const char *passwd, struct account *ret);
 
+/*
+ * Whether a line of passwd(5) or group(5) is an entry, by its name: those that begin with '+' or
+ * '-' ask for NIS (nsswitch.conf(5), "compat"), and their other fields may be NULL or mean nothing.
+ */
+bool account_is_real(const char *name);
+
 /* Frees what account owns. */
 void account_done(struct account *account);
 

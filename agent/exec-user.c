@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec-user.h"
 
+#include "account.h"
 #include "cleanup.h"
 
 #include <grp.h>
@@ -76,6 +77,8 @@ static int read_passwd(const char *path, const char *name, struct exec_user *use
 	int r;
 
 	for (const struct passwd *entry; file && (entry = fgetpwent(file));) {
+		if (!account_is_real(entry->pw_name))
+			continue;
 		if (strcmp(entry->pw_name, name) == 0)
 			return entry_set(user, entry);
 		if (!by_uid || user->known || entry->pw_uid != uid)
@@ -111,10 +114,13 @@ static int read_groups(const char *path, struct exec_user *user)
 	_cleanup_fclose_ FILE *file = user->known ? fopen(path, "re") : NULL;
 	int r = add_group(user, user->gid);
 
-	for (const struct group *entry; file && r == 0 && (entry = fgetgrent(file));)
+	for (const struct group *entry; file && r == 0 && (entry = fgetgrent(file));) {
+		if (!account_is_real(entry->gr_name))
+			continue;
 		for (char **member = entry->gr_mem; r == 0 && *member; member++)
 			if (strcmp(*member, user->name) == 0)
 				r = add_group(user, entry->gr_gid);
+	}
 	return r;
 }
 

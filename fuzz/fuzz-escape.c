@@ -3,12 +3,7 @@
 /* Escaped text is plain, fits, and is the same when the memory is just as big as it needs. */
 
 #include "escape.h"
-
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

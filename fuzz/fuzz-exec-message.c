@@ -4,11 +4,7 @@
  * same bytes. */
 
 #include "exec-message.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 static char again[EXEC_MESSAGE_MAX];
 

@@ -2,14 +2,10 @@
 
 /* The syntax of configuration: any text is parsed to its end, and callbacks get whole strings. */
 
+#include "fuzz.h"
 #include "ini.h"
 
 #include <errno.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int on_section(void *userdata, const char *section, unsigned line)
 {

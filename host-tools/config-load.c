@@ -89,6 +89,15 @@ static bool install_is_right(
 	return false;
 }
 
+/* A backslash at the end, which had a blank behind it, must not join this line with the next. */
+static int put_unit_line(FILE *f, const char *key, const char *value)
+{
+	size_t n = strlen(value);
+	const char *behind = n > 0 && value[n - 1] == '\\' ? " " : "";
+
+	return fprintf(f, "%s=%s%s\n", key, value, behind) < 0 ? -ENOMEM : 0;
+}
+
 static int on_assignment(
 	void *userdata, const char *section, const char *key, const char *value, unsigned line)
 {
@@ -102,9 +111,7 @@ static int on_assignment(
 		if (loader->unit_section == UNIT_INSTALL &&
 			!install_is_right(loader, key, value, line))
 			return 0;
-		if (fprintf(loader->unit[loader->unit_section], "%s=%s\n", key, value) < 0)
-			return -ENOMEM;
-		return 0;
+		return put_unit_line(loader->unit[loader->unit_section], key, value);
 	}
 	if (strncmp(key, "X-", 2) == 0)
 		return 0;

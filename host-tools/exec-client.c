@@ -16,7 +16,7 @@
 #include "exec-client.h"
 
 #include "cleanup.h"
-#include "escape.h"
+#include "exec-answers.h"
 #include "exec-message.h"
 #include "lane.h"
 #include "log.h"
@@ -33,10 +33,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#define STATUS_NOT_EXECUTABLE 126
-#define STATUS_NOT_FOUND 127
-#define STATUS_SIGNAL 128
-
 enum { LANE_IN, LANE_OUT, LANE_ERR, LANES };
 
 /* What is waited for: the connection, signals, the lanes, a reader who goes. */
@@ -52,10 +48,9 @@ struct session {
 	struct terminal_raw raw;
 	struct terminal_escape escape;
 	int64_t deadline_ms; /* for the first answer */
-	bool started;
+	struct exec_answers answers;
 	bool term_seen;
 	bool ends_with_reader; /* of stdout: it is all that tells when our caller is gone */
-	int status;	       /* to exit with, -1 while nobody knows */
 };
 
 /* They are big, and there is one a process. Apart, so that what is used lies on few pages. */
@@ -72,86 +67,9 @@ int exec_hold_stdio(void)
 
 /* --- messages ------------------------------------------------------------------------------ */
 
-static void log_guest_text(const char *what, struct exec_string text)
-{
-	char escaped[4 * EXEC_TEXT_MAX + 1];
-
-	(void)escape_text(escaped, sizeof(escaped), text.data, text.len);
-	log_error("%s%s%s", what, text.len > 0 ? ": " : "", escaped);
-}
-
-static int failed_status(uint32_t step, uint32_t error)
-{
-	if (step != EXEC_STEP_PROGRAM)
-		return STATUS_FAILED;
-	return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
-}
-
-static void take_failed(struct session *s, const struct exec_message *m)
-{
-	static const char *const steps[] = {
-		[EXEC_STEP_OTHER] = "the command can't be started",
-		[EXEC_STEP_USER] = "no such user",
-		[EXEC_STEP_DIRECTORY] = "cannot change to the directory",
-		[EXEC_STEP_PROGRAM] = "cannot execute",
-		[EXEC_STEP_RESOURCES] = "the container lacks resources",
-		[EXEC_STEP_LIMIT] = "too many sessions",
-		[EXEC_STEP_PERMISSION] = "not permitted",
-	};
-	const char *subject = "";
-	char what[512];
-
-	if (m->failed.step == EXEC_STEP_PROGRAM && s->request->argv[0])
-		subject = s->request->argv[0];
-	else if (m->failed.step == EXEC_STEP_USER && s->request->user)
-		subject = s->request->user;
-	else if (m->failed.step == EXEC_STEP_DIRECTORY && s->request->directory)
-		subject = s->request->directory;
-	(void)snprintf(what, sizeof(what), "%s%s%.256s%s%s%s", steps[m->failed.step],
-		*subject ? " '" : "", subject, *subject ? "'" : "", m->failed.error ? ": " : "",
-		m->failed.error ? strerror((int)m->failed.error) : "");
-	log_guest_text(what, m->failed.text);
-	s->status = failed_status(m->failed.step, m->failed.error);
-}
-
-static void take_exited(struct session *s, const struct exec_message *m)
-{
-	switch (m->exited.how) {
-	case EXEC_HOW_EXITED:
-		s->status = (int)m->exited.value;
-		break;
-	case EXEC_HOW_KILLED:
-		s->status = STATUS_SIGNAL + (int)m->exited.value;
-		break;
-	default:
-		log_error("the command has ended, but the container doesn't know how");
-		s->status = STATUS_FAILED;
-	}
-}
-
-/* Whatever is not an answer that is due ends the session. */
-static void take_answer(struct session *s, const struct exec_message *m)
-{
-	if (m->type == EXEC_STARTED && !s->started) {
-		s->started = true;
-	} else if (m->type == EXEC_FAILED && !s->started) {
-		take_failed(s, m);
-	} else if (m->type == EXEC_EXITED && s->started) {
-		take_exited(s, m);
-	} else if (m->type == EXEC_ERROR) {
-		log_guest_text("the container refuses the request", m->error);
-		s->status = STATUS_FAILED;
-	} else {
-		log_error("the container answers out of turn");
-		s->status = STATUS_FAILED;
-	}
-}
-
 static void receive_answer(struct session *s)
 {
-	char buf[EXEC_TEXT_MAX + 64];
-	struct exec_message m;
-	const char *why;
+	char buf[EXEC_ANSWER_MAX];
 	/* no control buffer: a descriptor of the guest's is never taken */
 	ssize_t n = recv(s->sock, buf, sizeof(buf), MSG_DONTWAIT | MSG_TRUNC);
 
@@ -161,18 +79,13 @@ static void receive_answer(struct session *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		log_error(s->started ? "lost the container before the command has ended"
-				     : "the container has closed the door without an answer");
-		s->status = STATUS_FAILED;
+		log_error(s->answers.started
+				  ? "lost the container before the command has ended"
+				  : "the container has closed the door without an answer");
+		s->answers.status = STATUS_FAILED;
 		return;
 	}
-	if ((size_t)n > sizeof(buf) || exec_message_parse(buf, (size_t)n, &m, &why) < 0) {
-		log_error("the container's answer is malformed: %s",
-			(size_t)n > sizeof(buf) ? "too long" : why);
-		s->status = STATUS_FAILED;
-		return;
-	}
-	take_answer(s, &m);
+	exec_answers_take(&s->answers, buf, (size_t)n);
 }
 
 static void send_signal(struct session *s, int signal_number)
@@ -347,7 +260,7 @@ static bool is_enough(struct session *s, int signal_number)
 	bool second = s->term_seen;
 
 	s->term_seen |= signal_number == SIGTERM;
-	if (!s->started)
+	if (!s->answers.started)
 		return signal_number != SIGUSR1 && signal_number != SIGUSR2;
 	return s->tty && (signal_number == SIGHUP || (signal_number == SIGTERM && second));
 }
@@ -366,7 +279,7 @@ static void take_signals(struct session *s)
 		}
 		send_signal(s, number);
 		if (is_enough(s, number))
-			s->status = STATUS_SIGNAL + number;
+			s->answers.status = STATUS_SIGNAL + number;
 	}
 }
 
@@ -375,7 +288,7 @@ static int time_left(const struct session *s)
 {
 	int64_t left;
 
-	if (s->started)
+	if (s->answers.started)
 		return -1;
 	left = s->deadline_ms - door_clock_ms();
 	return left > 0 ? (int)left : 0;
@@ -388,13 +301,13 @@ static void check_lanes(struct session *s)
 			log_errno(-s->lanes[i].error, "cannot write to standard %s",
 				i == LANE_OUT ? "output" : "error");
 			s->lanes[i].error = 0;
-			s->status = STATUS_FAILED;
+			s->answers.status = STATUS_FAILED;
 		}
 	if (s->lanes[LANE_IN].stopped) {
 		s->lanes[LANE_IN].stopped = false;
 		terminal_raw_leave(&s->raw);
 		log_error("left the session");
-		s->status = STATUS_FAILED;
+		s->answers.status = STATUS_FAILED;
 	}
 }
 
@@ -422,14 +335,14 @@ static void run(struct session *s)
 {
 	const bool detach = s->request->flags & EXEC_DETACH;
 
-	while (s->status < 0 && !(detach && s->started)) {
+	while (s->answers.status < 0 && !(detach && s->answers.started)) {
 		struct pollfd fds[WAITS];
 		int n = wait_for(s, fds);
 
 		if (n == 0) {
 			log_error(
 				"the container has not answered in %d s", DOOR_DEADLINE_MS / 1000);
-			s->status = STATUS_FAILED;
+			s->answers.status = STATUS_FAILED;
 			return;
 		}
 		for (size_t i = 0; n > 0 && i < LANES; i++)
@@ -438,25 +351,25 @@ static void run(struct session *s)
 		check_lanes(s);
 		if (fds[WAIT_SIGNAL].revents != 0)
 			take_signals(s);
-		if (fds[WAIT_SOCK].revents != 0 && s->status < 0)
+		if (fds[WAIT_SOCK].revents != 0 && s->answers.status < 0)
 			receive_answer(s);
-		if (fds[WAIT_READER].revents != 0 && s->status < 0)
-			s->status = STATUS_SIGNAL + SIGHUP;
+		if (fds[WAIT_READER].revents != 0 && s->answers.status < 0)
+			s->answers.status = STATUS_SIGNAL + SIGHUP;
 	}
-	if (detach && s->started)
-		s->status = 0;
+	if (detach && s->answers.started)
+		s->answers.status = 0;
 }
 
 /* What the session has written goes out, however long the caller takes to read it. */
 static void drain(struct session *s)
 {
 	struct pollfd fds[3] = { [2] = { .fd = s->signal_fd, .events = POLLIN } };
-	int status = s->status;
+	int status = s->answers.status;
 	bool open = true;
 
 	lane_limit(&s->lanes[LANE_OUT]);
 	lane_limit(&s->lanes[LANE_ERR]);
-	while (open && s->status == status) {
+	while (open && s->answers.status == status) {
 		open = false;
 		for (size_t i = LANE_OUT; i < LANES; i++) {
 			struct lane *lane = &s->lanes[i];
@@ -486,7 +399,7 @@ int exec_client(const struct exec_request *request)
 	s->tty = request->flags & EXEC_TTY;
 	s->ends_with_reader = !s->tty && getenv(REMOTE_VARIABLE);
 	s->master = s->sock = s->signal_fd = s->quick = -EBADF;
-	s->status = -1;
+	s->answers = (struct exec_answers){ .request = request, .status = -1 };
 	for (size_t i = 0; i < LANES; i++)
 		s->lanes[i].buffer = buffers[i];
 	if (exec_hold_stdio() < 0 || begin(s) < 0) {
@@ -496,5 +409,5 @@ int exec_client(const struct exec_request *request)
 	run(s);
 	drain(s);
 	terminal_raw_leave(&s->raw);
-	return s->status;
+	return s->answers.status;
 }

@@ -4,6 +4,7 @@
 /* What the launcher of a running container says of it, asked over its control socket
  * (narthex-launch(8), "Control socket"). */
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/types.h>
 

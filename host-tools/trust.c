@@ -67,7 +67,7 @@ int trust_write(int dirfd, const struct trust *trust)
 	return r;
 }
 
-static bool take_number(char **cursor, uint64_t max, char behind, uint64_t *ret)
+static bool take_number(const char **cursor, uint64_t max, char behind, uint64_t *ret)
 {
 	char *end;
 
@@ -81,23 +81,14 @@ static bool take_number(char **cursor, uint64_t max, char behind, uint64_t *ret)
 	return true;
 }
 
-int trust_read(int dirfd, struct trust *ret)
+int trust_parse(const char *text, struct trust *ret)
 {
-	_cleanup_close_ int fd = openat(dirfd, TRUST_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	char text[TEXT_MAX + 1], *cursor = text;
 	uint64_t leader, inode, base, count;
-	ssize_t n;
 
-	if (fd < 0)
-		return -errno;
-	n = read(fd, text, TEXT_MAX);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	if (!take_number(&cursor, INT32_MAX, ' ', &leader) ||
-		!take_number(&cursor, UINT64_MAX, ' ', &inode) ||
-		!take_number(&cursor, UINT32_MAX, ' ', &base) ||
-		!take_number(&cursor, UINT32_MAX, '\n', &count) || *cursor)
+	if (!take_number(&text, INT32_MAX, ' ', &leader) ||
+		!take_number(&text, UINT64_MAX, ' ', &inode) ||
+		!take_number(&text, UINT32_MAX, ' ', &base) ||
+		!take_number(&text, UINT32_MAX, '\n', &count) || *text)
 		return -EBADMSG;
 	*ret = (struct trust){
 		.leader = (pid_t)leader,
@@ -106,6 +97,21 @@ int trust_read(int dirfd, struct trust *ret)
 		.uid_count = (uint32_t)count,
 	};
 	return 0;
+}
+
+int trust_read(int dirfd, struct trust *ret)
+{
+	_cleanup_close_ int fd = openat(dirfd, TRUST_FILE, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	char text[TEXT_MAX + 1];
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, TEXT_MAX);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	return trust_parse(text, ret);
 }
 
 static int refuse(const char **ret_why, const char *why)

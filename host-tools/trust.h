@@ -26,6 +26,9 @@ int trust_note(struct trust *trust, pid_t leader, int pidfd);
 int trust_write(int dirfd, const struct trust *trust);
 int trust_read(int dirfd, struct trust *ret);
 
+/* The parser of that file's text. 0 or -EBADMSG. */
+int trust_parse(const char *text, struct trust *ret);
+
 /*
  * Whether the listener that sock (connected, borrowed) reached is the leader or another process
  * of its pid namespace, and one of the container's users. Where the kernel tells less (before 6.5:

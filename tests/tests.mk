@@ -52,8 +52,8 @@ e2e: all e2e-programs
 	$(Q)B='$(B)' tests/run e2e $(T)
 
 check:
-	$(Q)tools/install-deps build test
-	$(Q)$(MAKE) all unit-tests e2e-programs
+	$(Q)tools/install-deps build test fuzz
+	$(Q)$(MAKE) all unit-tests fuzz-targets e2e-programs
 	$(Q)B='$(B)' tests/run
 
 # the same suite against agent and launcher with sanitizers

@@ -64,19 +64,42 @@ static void reply_pty(struct control *control, int fd)
 	(void)close(fds[1]);
 }
 
+enum control_request control_parse(const char *request, size_t len)
+{
+	static const char *const words[] = {
+		[CONTROL_STATUS] = "status",
+		[CONTROL_PTY] = "pty",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strlen(words[i]) == len && memcmp(words[i], request, len) == 0)
+			return (enum control_request)i;
+	return CONTROL_UNKNOWN;
+}
+
+static void answer(struct control *control, int fd, enum control_request request)
+{
+	switch (request) {
+	case CONTROL_STATUS:
+		reply_status(control, fd);
+		break;
+	case CONTROL_PTY:
+		reply_pty(control, fd);
+		break;
+	case CONTROL_UNKNOWN:
+		reply(fd, "error: unknown request: status or pty", NULL, 0);
+		break;
+	}
+}
+
 static void on_request(int fd, short what, void *arg)
 {
 	struct client *client = arg;
-	char request[REQUEST_MAX + 1];
-	ssize_t n = what & EV_TIMEOUT ? 0 : recv(fd, request, REQUEST_MAX, MSG_DONTWAIT);
+	char request[REQUEST_MAX];
+	ssize_t n = what & EV_TIMEOUT ? 0 : recv(fd, request, sizeof(request), MSG_DONTWAIT);
 
-	request[n > 0 ? n : 0] = '\0';
-	if (n > 0 && strcmp(request, "status") == 0)
-		reply_status(client->control, fd);
-	else if (n > 0 && strcmp(request, "pty") == 0)
-		reply_pty(client->control, fd);
-	else if (n > 0)
-		reply(fd, "error: unknown request: status or pty", NULL, 0);
+	if (n > 0)
+		answer(client->control, fd, control_parse(request, (size_t)n));
 	client_free(client);
 }
 

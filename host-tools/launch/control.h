@@ -15,6 +15,11 @@
 
 #include <event2/event.h>
 
+enum control_request { CONTROL_STATUS, CONTROL_PTY, CONTROL_UNKNOWN };
+
+/* What a client asks for. Pure. */
+enum control_request control_parse(const char *request, size_t len);
+
 struct control {
 	struct event_base *base; /* borrowed */
 	struct event *listening;

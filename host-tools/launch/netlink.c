@@ -36,6 +36,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#define MAX_ERRNO 4095 /* linux/err.h */
+
 static int open_socket(struct mnl_socket **ret)
 {
 	int on = 1;
@@ -219,19 +221,74 @@ static void describe_ack(
 		(void)snprintf(text, size, " (kernel: attribute %d)", details.attribute);
 }
 
+/* 0 or a negative errno, whatever it says. */
+static int ack_error(const struct nlmsghdr *ack)
+{
+	int error = ((const struct nlmsgerr *)mnl_nlmsg_get_payload(ack))->error;
+
+	return error > 0 || error < -MAX_ERRNO ? -EPROTO : error;
+}
+
 /* Takes one acknowledgement; *error keeps the first failure. */
 static void take_ack(struct netlink *nl, const struct nlmsghdr *ack, int *error)
 {
-	const struct nlmsgerr *status = mnl_nlmsg_get_payload(ack);
 	size_t i = ack->nlmsg_seq - nl->sequence;
+	int r = ack_error(ack);
 	char kernel[320];
 
-	if (status->error == 0 || *error != 0)
+	if (r == 0 || *error != 0)
 		return;
-	*error = status->error;
+	*error = r;
 	describe_ack(ack, nl->requests[i], kernel, sizeof(kernel));
-	(void)snprintf(nl->why, sizeof(nl->why), "cannot %s: %s%s", nl->what[i],
-		strerror(-status->error), kernel);
+	(void)snprintf(
+		nl->why, sizeof(nl->why), "cannot %s: %s%s", nl->what[i], strerror(-r), kernel);
+}
+
+/* mnl_nlmsg_ok() takes a length of 2 GiB and more for a negative one, which fits. */
+static bool is_whole(const struct nlmsghdr *m, int left)
+{
+	return mnl_nlmsg_ok(m, left) && m->nlmsg_len <= (unsigned int)left;
+}
+
+int netlink_take_answers(struct netlink *nl, const void *buffer, size_t len,
+	void (*on_reply)(const struct nlmsghdr *, void *), void *userdata, int *error)
+{
+	const struct nlmsghdr *m = buffer;
+	int left = (int)len;
+
+	for (; is_whole(m, left); m = mnl_nlmsg_next(m, &left)) {
+		if (m->nlmsg_seq - nl->sequence >= nl->count)
+			continue;
+		if (m->nlmsg_type != NLMSG_ERROR) {
+			if (on_reply)
+				on_reply(m, userdata);
+			continue;
+		}
+		if (mnl_nlmsg_get_payload_len(m) < sizeof(struct nlmsgerr))
+			return -EPROTO;
+		take_ack(nl, m, error);
+		if (m->nlmsg_seq == last_request(nl)->nlmsg_seq)
+			return 1;
+	}
+	return 0;
+}
+
+/* Receives once what the kernel says. The number of bytes or -errno. */
+static ssize_t receive_some(struct netlink *nl, void *buffer, size_t size)
+{
+	struct sockaddr_nl from;
+	ssize_t n;
+
+	do {
+		socklen_t len = sizeof(from);
+
+		n = recvfrom(mnl_socket_get_fd(nl->socket), buffer, size, MSG_DONTWAIT | MSG_TRUNC,
+			(struct sockaddr *)&from, &len);
+		/* who is root in that network namespace may send us something, too */
+	} while (n >= 0 && from.nl_pid != 0);
+	if (n < 0)
+		return errno == EAGAIN ? -EPROTO : -errno;
+	return n > (ssize_t)size ? -EMSGSIZE : n;
 }
 
 /* Reads until the last request was acknowledged. *error: see take_ack(). 0 or -errno. */
@@ -241,29 +298,14 @@ static int receive(struct netlink *nl, void (*on_reply)(const struct nlmsghdr *,
 	_Alignas(NLMSG_ALIGNTO) char buffer[8192];
 
 	for (;;) {
-		ssize_t n = recv(mnl_socket_get_fd(nl->socket), buffer, sizeof(buffer),
-			MSG_DONTWAIT | MSG_TRUNC);
-		const struct nlmsghdr *m = (const struct nlmsghdr *)buffer;
-		int left = (int)n;
+		ssize_t n = receive_some(nl, buffer, sizeof(buffer));
+		int r;
 
 		if (n < 0)
-			return errno == EAGAIN ? -EPROTO : -errno;
-		if (n > (ssize_t)sizeof(buffer))
-			return -EMSGSIZE;
-		for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-			if (m->nlmsg_seq - nl->sequence >= nl->count)
-				continue;
-			if (m->nlmsg_type != NLMSG_ERROR) {
-				if (on_reply)
-					on_reply(m, userdata);
-				continue;
-			}
-			if (mnl_nlmsg_get_payload_len(m) < sizeof(struct nlmsgerr))
-				return -EPROTO;
-			take_ack(nl, m, error);
-			if (m->nlmsg_seq == last_request(nl)->nlmsg_seq)
-				return 0;
-		}
+			return (int)n;
+		r = netlink_take_answers(nl, buffer, (size_t)n, on_reply, userdata, error);
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
 }
 
@@ -380,6 +422,28 @@ int netlink_get_link(struct netlink *nl, const char *name, struct netlink_link *
 /* --- lists --------------------------------------------------------------------------------------
  */
 
+int netlink_take_list(const void *buffer, size_t len, uint32_t sequence,
+	void (*on_message)(const struct nlmsghdr *, void *), void *userdata, bool *changed)
+{
+	const struct nlmsghdr *m = buffer;
+	int left = (int)len;
+
+	for (; is_whole(m, left); m = mnl_nlmsg_next(m, &left)) {
+		if (m->nlmsg_seq != sequence)
+			continue;
+		*changed |= m->nlmsg_flags & NLM_F_DUMP_INTR;
+		if (m->nlmsg_type == NLMSG_DONE)
+			return *changed ? -EINTR : 1;
+		if (m->nlmsg_type != NLMSG_ERROR)
+			on_message(m, userdata);
+		else if (mnl_nlmsg_get_payload_len(m) < sizeof(struct nlmsgerr))
+			return -EPROTO;
+		else
+			return ack_error(m) ?: 1;
+	}
+	return 0;
+}
+
 /* Reads one list to its end. 0, -EINTR when it changed meanwhile, or -errno. */
 static int receive_list(struct netlink *nl, uint32_t sequence,
 	void (*on_message)(const struct nlmsghdr *, void *), void *userdata)
@@ -388,26 +452,14 @@ static int receive_list(struct netlink *nl, uint32_t sequence,
 	bool changed = false;
 
 	for (;;) {
-		ssize_t n = recv(mnl_socket_get_fd(nl->socket), buffer, sizeof(buffer),
-			MSG_DONTWAIT | MSG_TRUNC);
-		const struct nlmsghdr *m = (const struct nlmsghdr *)buffer;
-		int left = (int)n;
+		ssize_t n = receive_some(nl, buffer, sizeof(buffer));
+		int r;
 
 		if (n < 0)
-			return errno == EAGAIN ? -EPROTO : -errno;
-		if (n > (ssize_t)sizeof(buffer))
-			return -EMSGSIZE;
-		for (; mnl_nlmsg_ok(m, left); m = mnl_nlmsg_next(m, &left)) {
-			if (m->nlmsg_seq != sequence)
-				continue;
-			changed |= m->nlmsg_flags & NLM_F_DUMP_INTR;
-			if (m->nlmsg_type == NLMSG_DONE)
-				return changed ? -EINTR : 0;
-			if (m->nlmsg_type != NLMSG_ERROR)
-				on_message(m, userdata);
-			else if (mnl_nlmsg_get_payload_len(m) >= sizeof(struct nlmsgerr))
-				return ((const struct nlmsgerr *)mnl_nlmsg_get_payload(m))->error;
-		}
+			return (int)n;
+		r = netlink_take_list(buffer, (size_t)n, sequence, on_message, userdata, &changed);
+		if (r != 0)
+			return r < 0 ? r : 0;
 	}
 }
 

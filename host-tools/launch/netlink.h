@@ -96,6 +96,17 @@ int netlink_get_link(struct netlink *nl, const char *name, struct netlink_link *
 int netlink_dump(struct netlink *nl, uint16_t type, const void *header, size_t size,
 	const char *what, void (*on_message)(const struct nlmsghdr *, void *), void *userdata);
 
+/*
+ * The parsers of what netlink_commit() and netlink_dump() receive: buffer (aligned to
+ * NLMSG_ALIGNTO) has whole messages. 1: the last request was acknowledged, the list was at its end;
+ * 0: there is more to come; -errno. *error is set by the first failed request, its text is in
+ * nl->why; *changed by a list that isn't of one moment, whose end is -EINTR.
+ */
+int netlink_take_answers(struct netlink *nl, const void *buffer, size_t len,
+	void (*on_reply)(const struct nlmsghdr *, void *), void *userdata, int *error);
+int netlink_take_list(const void *buffer, size_t len, uint32_t sequence,
+	void (*on_message)(const struct nlmsghdr *, void *), void *userdata, bool *changed);
+
 /* What a message of RTM_NEWLINK says. 0, or -EPROTO when it is none. */
 int netlink_parse_link(const struct nlmsghdr *message, struct netlink_link *ret);
 

@@ -61,27 +61,31 @@ int notify_listen(int dirfd)
 	return TAKE_FD(fd);
 }
 
-static bool has_line(const char *text, const char *line)
+bool notify_says_ready(const char *text, size_t len)
 {
-	size_t len = strlen(line);
+	static const char line[] = "READY=1";
 
-	while (text) {
-		if (strncmp(text, line, len) == 0 && (text[len] == '\n' || text[len] == '\0'))
+	while (len > 0) {
+		const char *newline = memchr(text, '\n', len);
+		size_t n = newline ? (size_t)(newline - text) : len;
+
+		if (n == strlen(line) && memcmp(text, line, n) == 0)
 			return true;
-		text = strchr(text, '\n');
-		text = text ? text + 1 : NULL;
+		n += newline != NULL;
+		text += n;
+		len -= n;
 	}
 	return false;
 }
 
 bool notify_is_ready(int fd, pid_t leader)
 {
-	char text[MESSAGE_MAX + 1];
+	char text[MESSAGE_MAX];
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(struct ucred))]; /* no room for a descriptor */
 	} control = {};
-	struct iovec iov = { .iov_base = text, .iov_len = MESSAGE_MAX };
+	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) };
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -95,10 +99,9 @@ bool notify_is_ready(int fd, pid_t leader)
 	/* a message that was cut could end in words that it doesn't say */
 	if (n <= 0 || message.msg_flags & MSG_TRUNC)
 		return false;
-	text[n] = '\0';
 	cmsg = CMSG_FIRSTHDR(&message);
 	if (!cmsg || cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_CREDENTIALS)
 		return false;
 	memcpy(&sender, CMSG_DATA(cmsg), sizeof(sender));
-	return sender.pid == leader && has_line(text, "READY=1");
+	return sender.pid == leader && notify_says_ready(text, (size_t)n);
 }

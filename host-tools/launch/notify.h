@@ -24,3 +24,6 @@ int notify_listen(int dirfd);
  * at the next event.
  */
 bool notify_is_ready(int fd, pid_t leader);
+
+/* Whether a message has the line READY=1. Pure. */
+bool notify_says_ready(const char *text, size_t len);

@@ -84,6 +84,13 @@ static void test_broken(void **state)
 	expect(NULL, "root", "/root", "/bin/sh", false);
 }
 
+/* Lines that ask for NIS have uid 0 and no other fields. */
+static void test_nis(void **state)
+{
+	expect("+\nroot:x:0:0:r:/r:/bin/bash\n", "root", "/r", "/bin/bash", false);
+	expect("+::::::\n-evil:x:0:0::/evil:/bin/bash\n", "root", "/root", "/bin/sh", false);
+}
+
 static void expect_lang(const char *text, const char *want)
 {
 	char *lang;
@@ -138,6 +145,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root),
+		cmocka_unit_test(test_nis),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_lang),

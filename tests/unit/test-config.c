@@ -585,6 +585,11 @@ static void test_unit_sections(void **state)
 	assert_string_equal(config.unit_text[UNIT_UNIT], "Whatever=%i\n");
 	assert_string_equal(config.unit_text[UNIT_INSTALL], "WantedBy=a.target b.service\n");
 	config_done(&config);
+
+	/* blanks behind a backslash keep it from joining two lines, in the unit, too */
+	assert_int_equal(load_text(&config, "[Service]\nA=b\\ \nC=d\\\\\nE=\\ \n"), 0);
+	assert_string_equal(config.unit_text[UNIT_SERVICE], "A=b\\ \nC=d\\\\ \nE=\\ \n");
+	config_done(&config);
 }
 
 static void test_drop_ins(void **state)

@@ -120,6 +120,20 @@ static void test_groups(void **state)
 	assert_int_equal(find("77")->n_groups, 1);
 }
 
+/* Lines that ask for NIS are nobody, and give nobody the group 0. */
+static void test_nis(void **state)
+{
+	put(passwd, "+\n-b:x:9:9::/b:\n+c::::::\nalice:x:1000:100::/a:/bin/a\n");
+	put(group, "+\n+root:::alice\nadm:x:4:alice\n");
+	expect("", "root", 0, 0, "/root", "/bin/sh", false);
+	expect("9", "9", 9, 9, "/", "/bin/sh", false);
+	expect_none("+");
+	expect_none("+c");
+	expect("alice", "alice", 1000, 100, "/a", "/bin/a", true);
+	assert_int_equal(find("alice")->n_groups, 2);
+	assert_int_equal(find("alice")->groups[1], 4);
+}
+
 /* What was found is forgotten when a file is another one. */
 static void test_change(void **state)
 {
@@ -146,6 +160,7 @@ int main(void)
 		cmocka_unit_test(test_passwd),
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_change),
+		cmocka_unit_test(test_nis),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <sched.h>
@@ -260,6 +261,77 @@ static void bad_namespace(void **state)
 	netlink_close(&other);
 }
 
+/* Who is root in a network namespace may send to our socket in it, and guess the sequence. */
+static void stranger_is_not_heard(void **state)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+	} ack = {
+		.header = { .nlmsg_len = sizeof(ack), .nlmsg_type = NLMSG_ERROR },
+		.error = { .error = -EBUSY },
+	};
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
+	struct mnl_socket *stranger = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+
+	assert_non_null(stranger);
+	to.nl_pid = mnl_socket_get_portid(nl.socket);
+	if (to.nl_pid == 0) {
+		/* given with the first message */
+		assert_int_equal(mnl_socket_bind(nl.socket, 0, MNL_SOCKET_AUTOPID), 0);
+		to.nl_pid = mnl_socket_get_portid(nl.socket);
+	}
+	ack.header.nlmsg_seq = nl.sequence;
+	assert_int_equal(sendto(mnl_socket_get_fd(stranger), &ack, sizeof(ack), 0,
+				 (struct sockaddr *)&to, sizeof(to)),
+		sizeof(ack));
+	create_veth("left", "right");
+	assert_int_equal(commit(), 0);
+	(void)mnl_socket_close(stranger);
+}
+
+/* Nor does a message end behind what came. */
+static void huge_message_is_not_whole(void **state)
+{
+	const struct nlmsghdr message = { .nlmsg_len = 0x80000000, .nlmsg_type = RTM_NEWLINK };
+	bool changed = false;
+	int error = 0;
+
+	assert_int_equal(
+		netlink_take_answers(&nl, &message, sizeof(message), NULL, NULL, &error), 0);
+	assert_int_equal(netlink_take_list(&message, sizeof(message), 0, NULL, NULL, &changed), 0);
+}
+
+/* What no kernel says is a failure all the same. */
+static void strange_acknowledgement(void **state)
+{
+	static const int strange[] = { 5, INT_MIN, -4096 };
+	struct ifinfomsg header = {};
+	struct {
+		struct nlmsghdr header;
+		struct nlmsgerr error;
+	} ack = {
+		.header = { .nlmsg_len = sizeof(ack), .nlmsg_type = NLMSG_ERROR },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(strange); i++) {
+		bool changed = false;
+		int error = 0;
+
+		ack.header.nlmsg_seq = nl.sequence;
+		ack.error.error = strange[i];
+		netlink_begin(&nl, RTM_NEWLINK, 0, &header, sizeof(header), "do it");
+		assert_int_equal(
+			netlink_take_answers(&nl, &ack, sizeof(ack), NULL, NULL, &error), 1);
+		assert_int_equal(error, -EPROTO);
+		assert_string_equal(nl.why, "cannot do it: Protocol error");
+		assert_int_equal(netlink_take_list(&ack, sizeof(ack), ack.header.nlmsg_seq, NULL,
+					 NULL, &changed),
+			-EPROTO);
+		nl.used = nl.count = 0;
+	}
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -277,6 +349,9 @@ int main(void)
 		TEST(link_is_deleted),
 		TEST(socket_in_another_namespace),
 		TEST(bad_namespace),
+		TEST(strange_acknowledgement),
+		TEST(stranger_is_not_heard),
+		TEST(huge_message_is_not_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
