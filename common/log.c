@@ -17,6 +17,7 @@ static const char *log_program = "narthex";
 static bool log_to_journal;
 static bool log_to_kmsg;
 static bool log_verbose;
+static FILE *log_copy;
 
 void log_init(const char *program)
 {
@@ -39,13 +40,18 @@ void log_use_kmsg(void)
 	(void)close(fd);
 }
 
+void log_copy_to(FILE *f)
+{
+	log_copy = f;
+}
+
 static void __attribute__((format(printf, 3, 0)))
 log_line(int priority, int error, const char *format, va_list ap)
 {
 	int saved = errno;
 	char text[2048], line[4 * sizeof(text)];
 	size_t len;
-	int n = 0;
+	int n = 0, start;
 
 	if (priority == LOG_DEBUG && !log_verbose)
 		return;
@@ -56,6 +62,7 @@ log_line(int priority, int error, const char *format, va_list ap)
 		n = snprintf(text, sizeof(text), "<%d>", priority);
 	else
 		n = snprintf(text, sizeof(text), "%s: ", log_program);
+	start = n;
 	n += vsnprintf(text + n, sizeof(text) - (size_t)n, format, ap);
 	if (n < (int)sizeof(text) && error != 0)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, ": %s", strerror(error));
@@ -67,6 +74,9 @@ log_line(int priority, int error, const char *format, va_list ap)
 	if (write(STDERR_FILENO, line, len) < 0) {
 		/* nowhere to say it */
 	}
+	if (log_copy && priority <= LOG_WARNING)
+		(void)fprintf(log_copy, "%s: %.*s", priority == LOG_WARNING ? "warning" : "error",
+			(int)len - start, line + start);
 	errno = saved;
 }
 

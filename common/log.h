@@ -10,6 +10,7 @@
  */
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <syslog.h>
 
 /* program: kept by reference, must outlive every message. Reads JOURNAL_STREAM and NARTHEX_DEBUG.
@@ -21,6 +22,12 @@ void log_init(const char *program);
  * is none (in a container) they stay on stderr.
  */
 void log_use_kmsg(void);
+
+/*
+ * From now on the text of messages at LOG_WARNING and above is also written to f (borrowed; NULL:
+ * no more), one a line: "error: …" or "warning: …".
+ */
+void log_copy_to(FILE *f);
 
 /* Logs at LOG_ERR, LOG_WARNING, … (syslog.h). Keeps errno. */
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));

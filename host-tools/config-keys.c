@@ -231,15 +231,16 @@ static int set_known_key(struct container_config *config, void *base, const stru
 	return r;
 }
 
-/* Another program of ours gets these sections as they were written. */
-static int keep_network_line(
-	struct container_config *config, const char *section, const char *key, const char *value)
+static int keep_line(struct container_config *config, const char *where, const char *section,
+	const char *key, const char *value)
 {
 	char *line = NULL;
 
-	if (asprintf(&line, "%s/%s=%s", section, key, value) < 0)
-		return -ENOMEM;
-	return config_list_append(&config->network_lines, line);
+	int r = asprintf(&line, "%s/%s=%s", section, key, value) < 0
+			? -ENOMEM
+			: config_list_append(&config->lines, line);
+
+	return r < 0 ? log_errno(r, "%s: %s=", where, key) : 0;
 }
 
 int config_set(struct container_config *config, const char *where, const char *section,
@@ -259,7 +260,5 @@ int config_set(struct container_config *config, const char *where, const char *s
 		r = config_link_get(config, link, (struct config_link **)&base);
 	if (r >= 0)
 		r = set_known_key(config, base, k, where, value);
-	if (r >= 0 && (link || strcmp(section, "Network") == 0))
-		r = keep_network_line(config, section, key, value);
-	return r;
+	return r < 0 ? r : keep_line(config, where, section, key, value);
 }

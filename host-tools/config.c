@@ -59,7 +59,7 @@ void config_done(struct container_config *config)
 		return;
 	config_list_free(config->parameters);
 	config_list_free(config->environment);
-	config_list_free(config->network_lines);
+	config_list_free(config->lines);
 	config_forget_mounts(config);
 	free(config->name);
 	free(config->path);

@@ -145,8 +145,9 @@ struct container_config {
 	size_t n_links;
 	char *namespace_path; /* NamespacePath=: a network namespace to join; NULL: none */
 
-	char **network_lines; /* [Network] and [Link NAME] as they were written,
-			       * SECTION/KEY=VALUE, for narthex-network */
+	/* every assignment as it was written, SECTION/KEY=VALUE: narthex-network reads those of
+	 * [Network] and [Link NAME] again, a reload compares all of them */
+	char **lines;
 
 	/* text of the sections that go into the unit, "" when empty */
 	char *unit_text[UNIT_SECTION_MAX_];

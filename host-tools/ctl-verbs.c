@@ -31,6 +31,13 @@ const struct verb ctl_verbs[] = {
 		.more = "Containers whose init can't be asked are restarted.",
 	},
 	{
+		.name = "reload",
+		.args = "[--dry-run] NAME…",
+		.help = "apply a changed configuration to running containers",
+		.more = "Prints what was applied and what needs a restart. All of it is applied, "
+			"or nothing.",
+	},
+	{
 		.name = "kill",
 		.args = "[--signal=SIGNAL] NAME…",
 		.help = "stop containers at once, or send their PID 1 a signal",

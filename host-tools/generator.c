@@ -279,7 +279,7 @@ int main(int argc, char *argv[])
 		{ "version", no_argument, NULL, 'V' },
 		{},
 	};
-	_cleanup_free_ char *launcher = NULL, *generator = NULL;
+	_cleanup_free_ char *launcher = NULL, *ctl = NULL, *generator = NULL;
 	struct output output = { .root = "" };
 	bool refusing = false;
 	int c;
@@ -312,10 +312,12 @@ int main(int argc, char *argv[])
 	output.normal_dir = argv[0];
 	output.late_dir = argv[argc - 1];
 	if (program_find("narthex-launch", &launcher) < 0 ||
+		program_find("narthex-ctl", &ctl) < 0 ||
 		!(generator = realpath("/proc/self/exe", NULL))) {
-		log_errno(-errno, "cannot find narthex-launch");
+		log_errno(-errno, "cannot find the programs of narthex");
 		return EXIT_FAILURE;
 	}
-	output.programs = (struct unit_programs){ .launcher = launcher, .generator = generator };
+	output.programs =
+		(struct unit_programs){ .launcher = launcher, .generator = generator, .ctl = ctl };
 	return generate(&output) < 0 ? EXIT_FAILURE : 0;
 }

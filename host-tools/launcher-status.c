@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define ANSWER_MAX 4096
-static const struct timeval deadline = { .tv_sec = 5 };
+#define ANSWER_MAX (128 * 1024)
+#define STATUS_DEADLINE_SEC 5
 
 /* --- the answer ---------------------------------------------------------------------------- */
 
@@ -133,8 +133,9 @@ int launcher_status_parse(const char *text, struct launcher_status *ret)
 
 /* --- the question -------------------------------------------------------------------------- */
 
-static int connect_to(const char *name)
+static int connect_to(const char *name, int seconds)
 {
+	struct timeval deadline = { .tv_sec = seconds };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
@@ -163,17 +164,14 @@ static int peer_pidfd(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0 ? -EBADF : pidfd;
 }
 
-int launcher_ask(const char *name, struct launcher_status *ret)
+/* One question, one answer. fd: borrowed. */
+static int converse(int fd, const char *question, char **ret)
 {
-	static const char question[] = "status";
-	struct launcher_status status = LAUNCHER_STATUS_NULL;
-	_cleanup_close_ int fd = connect_to(name);
-	char answer[ANSWER_MAX + 1];
+	_cleanup_free_ char *answer = malloc(ANSWER_MAX + 1);
 	ssize_t n;
-	int r;
 
-	if (fd < 0)
-		return fd;
+	if (!answer)
+		return -ENOMEM;
 	if (send(fd, question, strlen(question), MSG_NOSIGNAL) < 0)
 		return errno == EPIPE || errno == ECONNRESET ? -ENOENT : -errno;
 	n = recv(fd, answer, ANSWER_MAX, 0);
@@ -182,7 +180,26 @@ int launcher_ask(const char *name, struct launcher_status *ret)
 	if (n == 0) /* it serves root only, and ends without an answer */
 		return geteuid() == 0 ? -ENOENT : -EACCES;
 	answer[n] = '\0';
-	r = launcher_status_parse(answer, &status);
+	*ret = TAKE_PTR(answer);
+	return 0;
+}
+
+int launcher_request(const char *name, const char *request, int seconds, char **ret)
+{
+	_cleanup_close_ int fd = connect_to(name, seconds);
+
+	return fd < 0 ? fd : converse(fd, request, ret);
+}
+
+int launcher_ask(const char *name, struct launcher_status *ret)
+{
+	struct launcher_status status = LAUNCHER_STATUS_NULL;
+	_cleanup_close_ int fd = connect_to(name, STATUS_DEADLINE_SEC);
+	_cleanup_free_ char *answer = NULL;
+	int r = fd < 0 ? fd : converse(fd, "status", &answer);
+
+	if (r >= 0)
+		r = launcher_status_parse(answer, &status);
 	if (r < 0)
 		return r;
 	status.launcher_fd = peer_pidfd(fd);

@@ -28,6 +28,13 @@ struct launcher_status {
  */
 int launcher_ask(const char *name, struct launcher_status *ret);
 
+/*
+ * Sends the launcher a request of narthex-launch(8), "Control socket", that is answered by one
+ * message of text, and waits for that for so many seconds. *ret: caller frees. 0 or as
+ * launcher_ask().
+ */
+int launcher_request(const char *name, const char *request, int seconds, char **ret);
+
 /* Closes the descriptor. */
 void launcher_status_done(struct launcher_status *status);
 

@@ -119,7 +119,9 @@ void unit_write(FILE *f, const struct container_config *config, const char *sour
 	write_unit_section(f, config, source);
 	fprintf(f, "\n[Service]\n%sExecStart=", service_head);
 	write_command_word(f, programs->launcher);
-	fprintf(f, " %s\nExecStopPost=", config->name);
+	fprintf(f, " %s\nExecReload=@", config->name);
+	write_command_word(f, programs->ctl);
+	fprintf(f, " reload %s\nExecStopPost=", config->name);
 	write_command_word(f, programs->launcher);
 	fprintf(f, " --cleanup %s\n%s", config->name, service_rest);
 	write_devices(f, config);

@@ -11,6 +11,7 @@
 struct unit_programs {
 	const char *launcher; /* absolute paths */
 	const char *generator;
+	const char *ctl;
 };
 
 /*

@@ -9,6 +9,8 @@ int cmd_start(const struct verb *verb, int argc, char **argv);
 int cmd_stop(const struct verb *verb, int argc, char **argv);
 int cmd_restart(const struct verb *verb, int argc, char **argv);
 int cmd_reboot(const struct verb *verb, int argc, char **argv);
+extern const struct verb_option reload_options[];
+int cmd_reload(const struct verb *verb, int argc, char **argv);
 extern const struct verb_option kill_options[];
 int cmd_kill(const struct verb *verb, int argc, char **argv);
 extern const struct verb_option logs_options[];

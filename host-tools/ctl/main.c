@@ -22,6 +22,7 @@ static const struct {
 	{ "stop", NULL, cmd_stop },
 	{ "restart", NULL, cmd_restart },
 	{ "reboot", NULL, cmd_reboot },
+	{ "reload", reload_options, cmd_reload },
 	{ "kill", kill_options, cmd_kill },
 	{ "enable", enable_options, cmd_enable },
 	{ "disable", disable_options, cmd_disable },

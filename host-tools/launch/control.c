@@ -69,6 +69,8 @@ enum control_request control_parse(const char *request, size_t len)
 	static const char *const words[] = {
 		[CONTROL_STATUS] = "status",
 		[CONTROL_PTY] = "pty",
+		[CONTROL_RELOAD] = "reload",
+		[CONTROL_RELOAD_DRY_RUN] = "reload dry-run",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
@@ -77,8 +79,10 @@ enum control_request control_parse(const char *request, size_t len)
 	return CONTROL_UNKNOWN;
 }
 
-static void answer(struct control *control, int fd, enum control_request request)
+static void answer(struct client *client, int fd, enum control_request request)
 {
+	struct control *control = client->control;
+
 	switch (request) {
 	case CONTROL_STATUS:
 		reply_status(control, fd);
@@ -86,8 +90,13 @@ static void answer(struct control *control, int fd, enum control_request request
 	case CONTROL_PTY:
 		reply_pty(control, fd);
 		break;
+	case CONTROL_RELOAD:
+	case CONTROL_RELOAD_DRY_RUN:
+		control->reload(
+			control->arg, request == CONTROL_RELOAD_DRY_RUN, TAKE_FD(client->fd));
+		break;
 	case CONTROL_UNKNOWN:
-		reply(fd, "error: unknown request: status or pty", NULL, 0);
+		reply(fd, "error: unknown request: status, pty or reload", NULL, 0);
 		break;
 	}
 }
@@ -99,7 +108,7 @@ static void on_request(int fd, short what, void *arg)
 	ssize_t n = what & EV_TIMEOUT ? 0 : recv(fd, request, sizeof(request), MSG_DONTWAIT);
 
 	if (n > 0)
-		answer(client->control, fd, control_parse(request, (size_t)n));
+		answer(client, fd, control_parse(request, (size_t)n));
 	client_free(client);
 }
 

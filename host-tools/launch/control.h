@@ -7,6 +7,8 @@
  *
  *   status   a JSON object
  *   pty      "ok", with two descriptors: master and slave of a new pty of the container's devpts
+ *   reload, reload dry-run
+ *            "ok" or "failed", and a line for each change and each error (reload.h)
  *
  * Anything else gets "error: ..." and the connection is closed.
  */
@@ -15,7 +17,13 @@
 
 #include <event2/event.h>
 
-enum control_request { CONTROL_STATUS, CONTROL_PTY, CONTROL_UNKNOWN };
+enum control_request {
+	CONTROL_STATUS,
+	CONTROL_PTY,
+	CONTROL_RELOAD,
+	CONTROL_RELOAD_DRY_RUN,
+	CONTROL_UNKNOWN,
+};
 
 /* What a client asks for. Pure. */
 enum control_request control_parse(const char *request, size_t len);
@@ -28,6 +36,8 @@ struct control {
 	/* asks the supervisor; *ret: caller frees. 0 or -errno */
 	int (*status)(void *arg, char **ret);
 	int (*pty)(void *arg, int ret_fds[2]);
+	/* answers on fd (consumed) when it is done */
+	void (*reload)(void *arg, bool dry_run, int fd);
 	void *arg;
 };
 

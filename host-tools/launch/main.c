@@ -275,6 +275,8 @@ static int run(void)
 	int status = EXIT_OWN;
 
 	launch.foreground = arg_foreground;
+	launch.has_file = !arg_root;
+	launch.config_file = arg_config;
 	/* both are systemd's (systemd.exec(5), sd_notify(3)); by hand there is no unit to divide */
 	launch.service = !arg_foreground && getenv("INVOCATION_ID") && getenv("NOTIFY_SOCKET");
 	if ((arg_root ? config_from_options(&launch.config)

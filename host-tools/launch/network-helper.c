@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,6 +27,17 @@ bool network_helper_leaves_traces(const struct container_config *config)
 	return config->zone[0];
 }
 
+/* The lines that are about the network; their number. */
+static size_t add_lines(char **argv, const struct container_config *config)
+{
+	size_t n = 0;
+
+	for (char **line = config->lines; line && *line; line++)
+		if (strncmp(*line, "Network/", 8) == 0 || strncmp(*line, "Link ", 5) == 0)
+			argv[n++] = *line;
+	return n;
+}
+
 int network_helper_start(struct network_helper *helper, const struct container_config *config)
 {
 	_cleanup_free_ char **argv = NULL;
@@ -33,15 +45,14 @@ int network_helper_start(struct network_helper *helper, const struct container_c
 	size_t n = 0;
 	int sockets[2];
 
-	while (config->network_lines && config->network_lines[n])
+	while (config->lines && config->lines[n])
 		n++;
 	argv = calloc(n + 3, sizeof(*argv));
 	if (!argv)
 		return log_errno(-ENOMEM, "cannot start " PROGRAM);
 	argv[0] = (char *)PROGRAM;
 	argv[1] = config->name;
-	for (size_t i = 0; i < n; i++)
-		argv[2 + i] = config->network_lines[i];
+	(void)add_lines(argv + 2, config);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return log_errno(-errno, "cannot make a socket pair");
 	helper->socket = sockets[0];

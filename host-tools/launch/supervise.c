@@ -22,6 +22,7 @@
 #include "mnt.h"
 #include "network-helper.h"
 #include "notify.h"
+#include "reload.h"
 #include "stop.h"
 #include "terminal.h"
 
@@ -73,6 +74,7 @@ struct supervisor {
 	struct control control;
 	struct machined machined;
 	struct network_helper network;
+	struct reload reload;
 	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
 		*network_event, *deadline, *ask;
 	struct event *signals[5];
@@ -485,6 +487,18 @@ static int answer_pty(void *arg, int ret_fds[2])
 	return 0;
 }
 
+static void answer_reload(void *arg, bool dry_run, int fd)
+{
+	struct supervisor *s = arg;
+	struct reload_guest guest = {
+		.is_running = s->phase == RUNNING || s->phase == STARTING,
+		.leader = s->leader,
+		.leader_fd = s->leader_fd,
+	};
+
+	reload_start(&s->reload, s->base, s->launch, &guest, dry_run, fd);
+}
+
 /* --- one guest ----------------------------------------------------------------------------- */
 
 /* What the container has on the host, once: made while the first builder is at work. */
@@ -505,6 +519,7 @@ static int open_to_host(struct supervisor *s)
 		return r;
 	s->control.status = answer_status;
 	s->control.pty = answer_pty;
+	s->control.reload = answer_reload;
 	s->control.arg = s;
 	return control_start(&s->control, s->base, &launch->state);
 }
@@ -569,6 +584,7 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 	free_event(&s->leader_event);
 	free_event(&s->network_event);
 	(void)network_helper_finish(&s->network);
+	reload_abort(&s->reload);
 	if (s->builder_fd >= 0) {
 		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
 		(void)waitid(P_PIDFD, (id_t)s->builder_fd, ret_info, WEXITED);
@@ -711,6 +727,7 @@ int supervise(struct launch *launch)
 		.control = CONTROL_NULL,
 		.machined = MACHINED_NULL,
 		.network = NETWORK_HELPER_NULL,
+		.reload = RELOAD_NULL,
 	};
 	int status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
 

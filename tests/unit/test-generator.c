@@ -264,7 +264,8 @@ static void test_usage(void **state)
 /* Specifiers, quotes and blanks in paths mean themselves. */
 static void test_escaping(void **state)
 {
-	static const struct unit_programs programs = { "/opt/a b/$x%y\"z/narthex-launch", "/g" };
+	static const struct unit_programs programs = { "/opt/a b/$x%y\"z/narthex-launch", "/g",
+		"/c d" };
 	_cleanup_(config_done) struct container_config config = {};
 	_cleanup_fclose_ FILE *f = NULL;
 	const char *unit;
@@ -279,6 +280,7 @@ static void test_escaping(void **state)
 	assert_non_null(strstr(unit, "\nSourcePath=/etc/100%%/x.conf\n"));
 	assert_non_null(strstr(unit, "\nRequiresMountsFor= \"/srv/a b\"'\"'\"c%%d'e\\f\"\n"));
 	assert_non_null(strstr(unit, "\nExecStart=\"/opt/a b/$$x%%y\\\"z/narthex-launch\" x\n"));
+	assert_non_null(strstr(unit, "\nExecReload=@\"/c d\" reload x\n"));
 }
 
 int main(void)

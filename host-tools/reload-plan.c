@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Theory of operation
+ *
+ * A configuration remembers its lines. Those that an empty value of their key has taken back don't
+ * count; of the others each is there in both configurations or in one. The configuration that runs
+ * afterwards is made of lines again: the running ones of keys that need a restart, the wanted ones
+ * of all others. So a key that waits for its restart is found waiting by the next reload, too, and
+ * a reboot of the guest builds what the last reload left.
+ */
+
+#include "reload-plan.h"
+
+#include "cleanup.h"
+#include "config-value.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* One line that counts. */
+struct line {
+	const char *text;	   /* SECTION/KEY=VALUE */
+	size_t section, key, name; /* lengths: "Link eth1", "MTU", both with the '/' */
+	const char *value;
+	bool is_common;	 /* the other configuration has it, too */
+	bool is_told;	 /* in the list of changes */
+	bool is_waiting; /* a change that needs a restart */
+};
+
+struct lines {
+	struct line *of;
+	size_t n;
+};
+
+static struct line parse_line(const char *text)
+{
+	struct line line = { .text = text, .section = strcspn(text, "/") };
+
+	line.key = strcspn(text + line.section + 1, "=");
+	line.name = line.section + 1 + line.key;
+	line.value = text + line.name + 1;
+	return line;
+}
+
+static bool same_key(const struct line *a, const struct line *b)
+{
+	return a->name == b->name && strncmp(a->text, b->text, a->name) == 0;
+}
+
+static int read_lines(const struct container_config *config, struct lines *ret)
+{
+	size_t n = 0, kept = 0;
+
+	while (config->lines && config->lines[n])
+		n++;
+	ret->of = calloc(n + 1, sizeof(*ret->of));
+	if (!ret->of)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct line line = parse_line(config->lines[i]);
+		size_t left = 0;
+
+		if (*line.value != '\0') {
+			ret->of[kept++] = line;
+			continue;
+		}
+		for (size_t j = 0; j < kept; j++)
+			if (!same_key(&ret->of[j], &line))
+				ret->of[left++] = ret->of[j];
+		kept = left;
+	}
+	ret->n = kept;
+	return 0;
+}
+
+/* Each line finds at most one like it. */
+static void find_common(struct lines *a, struct lines *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t j = 0; j < b->n; j++) {
+			if (b->of[j].is_common || strcmp(a->of[i].text, b->of[j].text) != 0)
+				continue;
+			a->of[i].is_common = b->of[j].is_common = true;
+			break;
+		}
+}
+
+/* --- what one line needs ---------------------------------------------------------------------- */
+
+static enum reload_class class_of(const struct line *line)
+{
+	char section[64], key[64];
+	bool is_link = strncmp(line->text, "Link ", 5) == 0;
+
+	(void)snprintf(
+		section, sizeof(section), "%.*s", is_link ? 4 : (int)line->section, line->text);
+	(void)snprintf(key, sizeof(key), "%.*s", (int)line->key, line->text + line->section + 1);
+	return reload_class(section, key);
+}
+
+/*
+ * A device that is bound by itself is one that the container may use from its start on: the unit
+ * says so (unit.c), or the launcher itself.
+ */
+static bool is_device(const struct line *line)
+{
+	const char *source = line->value + (*line->value == '-');
+	char path[256];
+	struct stat st;
+
+	if (strncmp(source, "/dev/", 5) != 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(source, ":"), source);
+	return stat(path, &st) < 0 || !S_ISDIR(st.st_mode);
+}
+
+struct planner {
+	const struct container_config *running, *wanted;
+	struct lines old, new;
+	struct reload_plan *plan;
+	bool network_differs;
+};
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Whether what the links are in is another one, or what their names follow from. */
+static bool network_differs(const struct container_config *a, const struct container_config *b)
+{
+	return a->private_network != b->private_network || a->nspawn_names != b->nspawn_names ||
+	       !same_text(a->namespace_path, b->namespace_path);
+}
+
+static enum reload_class class_of_change(const struct planner *p, const struct line *line)
+{
+	enum reload_class class = class_of(line);
+
+	if (class == RELOAD_NETWORK && p->network_differs)
+		return RELOAD_RESTART;
+	if (class == RELOAD_BINDS && is_device(line))
+		return RELOAD_RESTART;
+	return class;
+}
+
+/* --- the list of changes ---------------------------------------------------------------------- */
+
+/* text: consumed; NULL is a failure to allocate. */
+static int add_change(struct reload_plan *plan, enum reload_class class, char *text)
+{
+	struct reload_change *bigger =
+		reallocarray(plan->changes, plan->n_changes + 1, sizeof(*bigger));
+
+	if (bigger)
+		plan->changes = bigger;
+	if (!bigger || !text) {
+		free(text);
+		return -ENOMEM;
+	}
+	plan->changes[plan->n_changes++] = (struct reload_change){ class, text };
+	return 0;
+}
+
+/* The only line of a key that differs; NULL when there are more, or none. */
+static struct line *only_change(struct lines *lines, const struct line *key)
+{
+	struct line *found = NULL;
+
+	for (size_t i = 0; i < lines->n; i++) {
+		if (lines->of[i].is_common || !same_key(&lines->of[i], key))
+			continue;
+		if (found)
+			return NULL;
+		found = &lines->of[i];
+	}
+	return found;
+}
+
+static int tell(struct planner *p, struct line *line, bool is_new)
+{
+	struct line *old = is_new ? only_change(&p->old, line) : NULL;
+	enum reload_class class = class_of_change(p, line);
+	char *text;
+	int n;
+
+	line->is_told = true;
+	if (old && only_change(&p->new, line) && class_of_change(p, old) == class) {
+		old->is_told = true;
+		old->is_waiting = class == RELOAD_RESTART;
+		n = asprintf(&text, "[%.*s] %s (was %s)", (int)line->section, line->text,
+			line->text + line->section + 1, old->value);
+	} else {
+		n = asprintf(&text, "[%.*s] %s%s", (int)line->section, line->text,
+			line->text + line->section + 1, is_new ? "" : " removed");
+	}
+	line->is_waiting = class == RELOAD_RESTART;
+	return add_change(p->plan, class, n < 0 ? NULL : text);
+}
+
+static int tell_all(struct planner *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < p->new.n; i++)
+		if (!p->new.of[i].is_common)
+			r = tell(p, &p->new.of[i], true);
+	for (size_t i = 0; r == 0 && i < p->old.n; i++)
+		if (!p->old.of[i].is_common && !p->old.of[i].is_told)
+			r = tell(p, &p->old.of[i], false);
+	return r;
+}
+
+/* The sections of the unit are kept as text. other: in which a line is looked for. */
+static int tell_unit_section(struct planner *p, const char *section, const char *text,
+	const char *other, const char *suffix)
+{
+	_cleanup_free_ char *copy = strdup(text);
+	char *rest = copy, *line;
+	int r = copy ? 0 : -ENOMEM;
+
+	while (r == 0 && (line = strsep(&rest, "\n"))) {
+		size_t len = strlen(line);
+		enum reload_class class = RELOAD_UNIT;
+		const char *found = len > 0 ? other : NULL;
+		char *change;
+
+		while (found && (found = strstr(found, line)) &&
+			(found[len] != '\n' || (found > other && found[-1] != '\n')))
+			found++;
+		if (len == 0 || found)
+			continue;
+		if (strcmp(section, "Service") == 0 && !reload_service_key_is_live(line))
+			class = RELOAD_RESTART;
+		if (asprintf(&change, "[%s] %s%s", section, line, suffix) < 0)
+			change = NULL;
+		r = add_change(p->plan, class, change);
+	}
+	return r;
+}
+
+static int tell_unit(struct planner *p)
+{
+	static const char *const names[UNIT_SECTION_MAX_] = {
+		[UNIT_UNIT] = "Unit",
+		[UNIT_SERVICE] = "Service",
+		[UNIT_INSTALL] = "Install",
+	};
+	int r = 0;
+
+	for (enum unit_section i = 0; r == 0 && i < UNIT_SECTION_MAX_; i++) {
+		const char *old = p->running->unit_text[i], *new = p->wanted->unit_text[i];
+
+		r = tell_unit_section(p, names[i], new, old, "");
+		if (r == 0)
+			r = tell_unit_section(p, names[i], old, new, " removed");
+	}
+	return r;
+}
+
+/* --- what runs afterwards --------------------------------------------------------------------- */
+
+static int set_line(struct container_config *config, const char *where, const struct line *line)
+{
+	_cleanup_free_ char *text = strdup(line->text);
+
+	if (!text)
+		return -ENOMEM;
+	text[line->section] = text[line->name] = '\0';
+	return config_set(config, where, text, text + line->section + 1, line->value);
+}
+
+static int copy_unit_texts(struct container_config *to, const struct container_config *from)
+{
+	for (size_t i = 0; i < UNIT_SECTION_MAX_; i++) {
+		free(to->unit_text[i]);
+		to->unit_text[i] = strdup(from->unit_text[i]);
+		if (!to->unit_text[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* A profile that Path= names was resolved when the container started. */
+static int keep_path(struct container_config *to, const struct container_config *running)
+{
+	free(to->path);
+	to->path = running->path ? strdup(running->path) : NULL;
+	return running->path && !to->path ? -ENOMEM : 0;
+}
+
+static int merge(struct planner *p, const char *where)
+{
+	struct container_config *merged = &p->plan->merged;
+	int r = config_default(p->running->name, merged);
+
+	for (size_t i = 0; r == 0 && i < p->old.n; i++)
+		if (class_of_change(p, &p->old.of[i]) == RELOAD_RESTART &&
+			(p->old.of[i].is_common || p->old.of[i].is_waiting))
+			r = set_line(merged, where, &p->old.of[i]);
+	for (size_t i = 0; r == 0 && i < p->new.n; i++)
+		if (class_of_change(p, &p->new.of[i]) != RELOAD_RESTART)
+			r = set_line(merged, where, &p->new.of[i]);
+	if (r == 0)
+		r = copy_unit_texts(merged, p->wanted);
+	if (r == 0)
+		r = keep_path(merged, p->running);
+	return r == 0 ? config_check(merged, where) : r;
+}
+
+int reload_plan_make(const struct container_config *running, const struct container_config *wanted,
+	bool service, const char *where, struct reload_plan *ret)
+{
+	struct reload_plan plan = {};
+	struct planner p = {
+		.running = running,
+		.wanted = wanted,
+		.plan = &plan,
+		.network_differs = network_differs(running, wanted),
+	};
+	int r = read_lines(running, &p.old);
+
+	if (r == 0)
+		r = read_lines(wanted, &p.new);
+	if (r == 0) {
+		find_common(&p.old, &p.new);
+		r = tell_all(&p);
+	}
+	if (r == 0 && service)
+		r = tell_unit(&p);
+	if (r == 0)
+		r = merge(&p, where);
+	free(p.old.of);
+	free(p.new.of);
+	if (r < 0)
+		reload_plan_done(&plan);
+	else
+		*ret = plan;
+	return r;
+}
+
+bool reload_plan_has(const struct reload_plan *plan, enum reload_class class)
+{
+	for (size_t i = 0; i < plan->n_changes; i++)
+		if (plan->changes[i].class == class)
+			return true;
+	return false;
+}
+
+void reload_plan_done(struct reload_plan *plan)
+{
+	if (!plan)
+		return;
+	config_done(&plan->merged);
+	for (size_t i = 0; i < plan->n_changes; i++)
+		free(plan->changes[i].text);
+	free(plan->changes);
+	*plan = (struct reload_plan){};
+}
+
+/* --- the binds -------------------------------------------------------------------------------- */
+
+bool reload_bind_is_same(const struct config_bind *a, const struct config_bind *b)
+{
+	return strcmp(a->source, b->source) == 0 && strcmp(a->target, b->target) == 0 &&
+	       a->read_only == b->read_only && a->recursive == b->recursive && a->ids == b->ids;
+}
+
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+static int find_bind(const struct container_config *config, const struct config_bind *bind)
+{
+	for (size_t i = 0; i < config->n_binds; i++)
+		if (reload_bind_is_same(&config->binds[i], bind))
+			return (int)i;
+	return -1;
+}
+
+/* Whether something comes or goes above a place where a bind is. */
+static bool is_disturbed(const char *target, const struct container_config *running,
+	const struct container_config *wanted, const int *match)
+{
+	for (size_t i = 0; i < wanted->n_binds; i++)
+		if (match[i] < 0 && is_below(target, wanted->binds[i].target))
+			return true;
+	for (size_t i = 0; i < running->n_binds; i++)
+		if (is_below(target, running->binds[i].target) &&
+			find_bind(wanted, &running->binds[i]) < 0)
+			return true;
+	return false;
+}
+
+int reload_match_binds(
+	const struct container_config *running, const struct container_config *wanted, int **ret)
+{
+	int *match = calloc(wanted->n_binds + 1, sizeof(*match));
+	bool changed = true;
+
+	if (!match)
+		return -ENOMEM;
+	for (size_t i = 0; i < wanted->n_binds; i++)
+		match[i] = find_bind(running, &wanted->binds[i]);
+	/* one that is mounted again disturbs those below it */
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < wanted->n_binds; i++)
+			if (match[i] >= 0 &&
+				is_disturbed(wanted->binds[i].target, running, wanted, match)) {
+				match[i] = -1;
+				changed = true;
+			}
+	}
+	*ret = match;
+	return 0;
+}
