@@ -32,7 +32,8 @@ const char *address_text(const struct config_address *address, char text[INET6_A
 	return text;
 }
 
-static void request_address(struct end *end, const struct config_address *address, uint16_t flags)
+static void request_address(
+	struct end *end, uint16_t type, uint16_t flags, const struct config_address *address)
 {
 	struct ifaddrmsg header = {
 		.ifa_family = (uint8_t)address->family,
@@ -45,15 +46,17 @@ static void request_address(struct end *end, const struct config_address *addres
 	};
 	char text[INET6_ADDRSTRLEN];
 
-	netlink_begin(end->netlink, RTM_NEWADDR, NLM_F_CREATE | flags, &header, sizeof(header),
-		"add address %s/%u to %s%s", address_text(address, text), address->prefix,
+	netlink_begin(end->netlink, type, flags, &header, sizeof(header),
+		"%s address %s/%u %s %s%s", type == RTM_NEWADDR ? "add" : "remove",
+		address_text(address, text), address->prefix, type == RTM_NEWADDR ? "to" : "from",
 		end->interface, end->where);
 	netlink_put(end->netlink, IFA_LOCAL, &address->v6, address_size(address));
 	netlink_put(end->netlink, IFA_ADDRESS, &address->v6, address_size(address));
 }
 
 /* A route to one address, or, through it, the default route. */
-static void request_route(struct end *end, const struct config_address *address, bool is_default)
+static void request_route(struct end *end, uint16_t type, uint16_t flags,
+	const struct config_address *address, bool is_default)
 {
 	size_t size = address_size(address);
 	struct rtmsg header = {
@@ -66,9 +69,10 @@ static void request_route(struct end *end, const struct config_address *address,
 	};
 	char text[INET6_ADDRSTRLEN];
 
-	netlink_begin(end->netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &header,
-		sizeof(header), "add %sroute %s %s on %s%s", is_default ? "default " : "",
-		is_default ? "via" : "to", address_text(address, text), end->interface, end->where);
+	netlink_begin(end->netlink, type, flags, &header, sizeof(header),
+		"%s %sroute %s %s on %s%s", type == RTM_NEWROUTE ? "add" : "remove",
+		is_default ? "default " : "", is_default ? "via" : "to",
+		address_text(address, text), end->interface, end->where);
 	netlink_put(end->netlink, is_default ? RTA_GATEWAY : RTA_DST, &address->v6, size);
 	netlink_put_u32(end->netlink, RTA_OIF, (uint32_t)end->index);
 }
@@ -78,7 +82,8 @@ static void request_route(struct end *end, const struct config_address *address,
  * multicast group in which it would be asked for it in a worker, and a question that comes too
  * early is repeated after a second. NUD_STALE: used at once, checked soon, not for ever.
  */
-void address_add_neighbour(struct end *end, const struct config_address *address)
+static void request_neighbour(
+	struct end *end, uint16_t type, uint16_t flags, const struct config_address *address)
 {
 	struct ndmsg header = {
 		.ndm_family = (uint8_t)address->family,
@@ -87,9 +92,9 @@ void address_add_neighbour(struct end *end, const struct config_address *address
 	};
 	char text[INET6_ADDRSTRLEN];
 
-	netlink_begin(end->netlink, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &header,
-		sizeof(header), "add neighbour %s to %s%s", address_text(address, text),
-		end->interface, end->where);
+	netlink_begin(end->netlink, type, flags, &header, sizeof(header), "%s neighbour %s %s %s%s",
+		type == RTM_NEWNEIGH ? "add" : "remove", address_text(address, text),
+		type == RTM_NEWNEIGH ? "to" : "from", end->interface, end->where);
 	netlink_put(end->netlink, NDA_DST, &address->v6, address_size(address));
 	netlink_put(end->netlink, NDA_LLADDR, end->peer_mac, MAC_SIZE);
 }
@@ -119,21 +124,49 @@ static void add_local_route(struct end *end, const struct config_address *addres
 	netlink_put_u32(end->netlink, RTA_EXPIRES, LOCAL_ROUTE_S);
 }
 
-void address_add(struct end *end, const struct config_address *address, uint16_t flags)
+void item_add(struct end *end, const struct item *item, uint16_t flags)
 {
-	request_address(end, address, flags);
-	if (address->family == AF_INET6)
-		add_local_route(end, address);
+	const struct config_address *address = &item->address;
+
+	switch (item->what) {
+	case ITEM_ADDRESS:
+		request_address(end, RTM_NEWADDR, NLM_F_CREATE | flags, address);
+		if (address->family == AF_INET6)
+			add_local_route(end, address);
+		break;
+	case ITEM_ROUTE:
+	case ITEM_DEFAULT_ROUTE:
+		request_route(end, RTM_NEWROUTE, NLM_F_CREATE | flags, address,
+			item->what == ITEM_DEFAULT_ROUTE);
+		break;
+	case ITEM_NEIGHBOUR:
+		request_neighbour(end, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, address);
+		break;
+	}
 }
 
-void address_add_route(struct end *end, const struct config_address *to)
+void item_remove(struct end *end, const struct item *item)
 {
-	request_route(end, to, false);
+	switch (item->what) {
+	case ITEM_ADDRESS:
+		request_address(end, RTM_DELADDR, 0, &item->address);
+		break;
+	case ITEM_ROUTE:
+	case ITEM_DEFAULT_ROUTE:
+		request_route(
+			end, RTM_DELROUTE, 0, &item->address, item->what == ITEM_DEFAULT_ROUTE);
+		break;
+	case ITEM_NEIGHBOUR:
+		request_neighbour(end, RTM_DELNEIGH, 0, &item->address);
+		break;
+	}
 }
 
-void address_add_default_route(struct end *end, const struct config_address *via)
+bool item_is_same(const struct item *a, const struct item *b)
 {
-	request_route(end, via, true);
+	return a->side == b->side && a->what == b->what && a->address.family == b->address.family &&
+	       a->address.prefix == b->address.prefix &&
+	       memcmp(&a->address.v6, &b->address.v6, address_size(&a->address)) == 0;
 }
 
 bool address_covers(const struct config_address *a, const struct config_address *b)

@@ -4,6 +4,7 @@
 
 #include "network-link.h"
 
+#include "cleanup.h"
 #include "log.h"
 
 #include <errno.h>
@@ -49,38 +50,79 @@ int link_commit(struct end *end)
 	return r;
 }
 
-/*
- * What one family needs inside. A guest without an address of this family can't answer: what its
- * own tools set, they route.
- */
-static void add_family(struct end *guest, const struct config_address *local,
-	const struct config_address *host, const struct config_address *gateway, bool is_main,
-	bool alone)
+static void put(struct items *items, int side, int what, const struct config_address *address)
 {
-	const struct config_address *via = address_is_set(gateway) ? gateway : host;
-
-	if (!address_is_set(local))
-		return;
-	address_add(guest, local, NLM_F_EXCL);
-	if (address_is_set(host) && (alone || !address_covers(local, host)))
-		address_add_route(guest, host);
-	if (address_is_set(gateway) && !address_covers(local, gateway) &&
-		memcmp(&host->v6, &gateway->v6, address_size(gateway)) != 0)
-		address_add_route(guest, gateway);
-	if (address_is_set(via) && (is_main || address_is_set(gateway)))
-		address_add_default_route(guest, via);
-	if (alone && host->family == AF_INET6)
-		address_add_neighbour(guest, host);
+	items->of[items->n++] = (struct item){ .side = side, .what = what, .address = *address };
 }
 
-void link_add_inside(struct end *guest, const struct config_link *link, bool alone)
-{
-	bool is_main = link_is_main(link);
+/* One family of a link's keys. */
+struct family {
+	const struct config_address *local, *host, *gateway;
+};
 
-	add_family(
-		guest, &link->local_address, &link->host_address, &link->gateway, is_main, alone);
-	add_family(guest, &link->local_address6, &link->host_address6, &link->gateway6, is_main,
-		alone);
+/*
+ * What one family needs inside. A guest without an address of this family can't answer: what its
+ * own tools set, they route. alone: the other end is on the host, and no port of a bridge.
+ */
+static void put_inside(struct items *items, const struct family *f, bool is_main, bool alone)
+{
+	const struct config_address *via = address_is_set(f->gateway) ? f->gateway : f->host;
+
+	if (!address_is_set(f->local))
+		return;
+	put(items, SIDE_GUEST, ITEM_ADDRESS, f->local);
+	if (address_is_set(f->host) && (alone || !address_covers(f->local, f->host)))
+		put(items, SIDE_GUEST, ITEM_ROUTE, f->host);
+	if (address_is_set(f->gateway) && !address_covers(f->local, f->gateway) &&
+		memcmp(&f->host->v6, &f->gateway->v6, address_size(f->gateway)) != 0)
+		put(items, SIDE_GUEST, ITEM_ROUTE, f->gateway);
+	if (address_is_set(via) && (is_main || address_is_set(f->gateway)))
+		put(items, SIDE_GUEST, ITEM_DEFAULT_ROUTE, via);
+	if (alone && f->host->family == AF_INET6)
+		put(items, SIDE_GUEST, ITEM_NEIGHBOUR, f->host);
+}
+
+/* On a bridge the addresses are the bridge's own business; a zone's is ours. */
+static void put_outside(struct items *items, const struct family *f, const struct config_link *link)
+{
+	if (link->bridge[0]) {
+		if (link->is_zone && address_is_set(f->host))
+			put(items, SIDE_BRIDGE, ITEM_ADDRESS, f->host);
+		return;
+	}
+	if (address_is_set(f->host))
+		put(items, SIDE_HOST, ITEM_ADDRESS, f->host);
+	if (!address_is_set(f->local))
+		return;
+	put(items, SIDE_HOST, ITEM_ROUTE, f->local);
+	if (f->local->family == AF_INET6)
+		put(items, SIDE_HOST, ITEM_NEIGHBOUR, f->local);
+}
+
+void link_items(const struct config_link *link, struct items *ret)
+{
+	const struct family families[] = {
+		{ &link->local_address, &link->host_address, &link->gateway },
+		{ &link->local_address6, &link->host_address6, &link->gateway6 },
+	};
+
+	ret->n = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		put_inside(ret, &families[i], link_is_main(link),
+			link->kind == LINK_VETH && !link->bridge[0]);
+		if (link->kind == LINK_VETH)
+			put_outside(ret, &families[i], link);
+	}
+}
+
+void link_add_items(struct end *end, const struct config_link *link, int side, uint16_t flags)
+{
+	struct items items;
+
+	link_items(link, &items);
+	for (size_t i = 0; i < items.n; i++)
+		if ((int)items.of[i].side == side)
+			item_add(end, &items.of[i], flags);
 }
 
 int link_set_up(struct network *network, const struct config_link *link)

@@ -71,16 +71,30 @@ bool address_covers(const struct config_address *a, const struct config_address 
 const char *address_text(const struct config_address *address, char text[INET6_ADDRSTRLEN]);
 size_t address_size(const struct config_address *address);
 
-/* No duplicate is looked for; an IPv6 address receives at once. flags: NLM_F_EXCL, NLM_F_REPLACE.
- */
-void address_add(struct end *end, const struct config_address *address, uint16_t flags);
+/* What a link's ends get besides their names: link_items() says which, in order. */
+struct item {
+	enum { SIDE_HOST, SIDE_GUEST, SIDE_BRIDGE } side;
+	enum {
+		ITEM_ADDRESS,
+		ITEM_ROUTE,	    /* to one address */
+		ITEM_DEFAULT_ROUTE, /* through it */
+		ITEM_NEIGHBOUR,	    /* the hardware address behind an IPv6 address of the other end
+				     */
+	} what;
+	struct config_address address;
+};
 
-/* A route to one address. */
-void address_add_route(struct end *end, const struct config_address *to);
-void address_add_default_route(struct end *end, const struct config_address *via);
+#define ITEMS_MAX 16
+struct items {
+	struct item of[ITEMS_MAX];
+	size_t n;
+};
 
-/* The hardware address behind an IPv6 address of the other end. */
-void address_add_neighbour(struct end *end, const struct config_address *address);
+/* No duplicate of an address is looked for; an IPv6 address receives at once. flags: NLM_F_EXCL,
+ * NLM_F_REPLACE. */
+void item_add(struct end *end, const struct item *item, uint16_t flags);
+void item_remove(struct end *end, const struct item *item);
+bool item_is_same(const struct item *a, const struct item *b);
 
 /* --- links -------------------------------------------------------------------------------------
  */
@@ -92,8 +106,11 @@ int link_remove(struct network *network, const struct config_link *link);
 /* Brings an interface up: a request. */
 void link_begin_up(struct end *end, int index, const char *interface);
 
-/* What one family needs inside: requests. alone: its other end is on the host and no bridge. */
-void link_add_inside(struct end *guest, const struct config_link *link, bool alone);
+/* All that belongs to its ends. */
+void link_items(const struct config_link *link, struct items *ret);
+
+/* Adds what belongs to one side: requests. flags: item_add()'s. */
+void link_add_items(struct end *end, const struct config_link *link, int side, uint16_t flags);
 
 /* Puts end->index in. Logs. 0 or -errno. */
 int link_find(struct end *end);

@@ -96,7 +96,7 @@ static int set_up_inside(struct network *network, const struct config_link *link
 	if (r < 0)
 		return r;
 	link_begin_up(&guest, guest.index, guest.interface);
-	link_add_inside(&guest, link, false);
+	link_add_items(&guest, link, SIDE_GUEST, NLM_F_EXCL);
 	return link_commit(&guest);
 }
 

@@ -160,24 +160,6 @@ static int ignore_router_advertisements(const char *interface)
 /* --- the ends ----------------------------------------------------------------------------------
  */
 
-/* On a bridge the addresses are the bridge's own business; a zone's is ours. */
-static void add_host_family(
-	struct veth *veth, const struct config_address *host, const struct config_address *local)
-{
-	if (veth->bridge.index > 0) {
-		if (veth->link->is_zone && address_is_set(host))
-			address_add(&veth->bridge, host, NLM_F_REPLACE);
-		return;
-	}
-	if (address_is_set(host))
-		address_add(&veth->host, host, NLM_F_EXCL);
-	if (!address_is_set(local))
-		return;
-	address_add_route(&veth->host, local);
-	if (local->family == AF_INET6)
-		address_add_neighbour(&veth->host, local);
-}
-
 static int set_up_guest(struct veth *veth)
 {
 	struct end *guest = &veth->guest;
@@ -186,7 +168,7 @@ static int set_up_guest(struct veth *veth)
 	if (r < 0)
 		return r;
 	link_begin_up(guest, guest->index, guest->interface);
-	link_add_inside(guest, veth->link, veth->bridge.index == 0);
+	link_add_items(guest, veth->link, SIDE_GUEST, NLM_F_EXCL);
 	return link_commit(guest);
 }
 
@@ -235,8 +217,8 @@ static int set_up_host(struct veth *veth)
 	}
 	if (veth->link->vlan > 0)
 		begin_vlan(veth);
-	add_host_family(veth, &veth->link->host_address, &veth->link->local_address);
-	add_host_family(veth, &veth->link->host_address6, &veth->link->local_address6);
+	link_add_items(&veth->host, veth->link, SIDE_HOST, NLM_F_EXCL);
+	link_add_items(&veth->bridge, veth->link, SIDE_BRIDGE, NLM_F_REPLACE);
 	return link_commit(&veth->host);
 }
 
