@@ -27,18 +27,18 @@ static const struct {
 		"Root Store PerContainerNix TemporaryFileSystem ReadOnly Volatile BindUser "
 		"Inaccessible Overlay OverlayReadOnly PrivateUsersChown PrivateUsersOwnership" },
 	/* the network namespace itself */
-	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming" },
+	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming Port" },
 
 	/* for the launcher, at the container's end */
 	{ RELOAD_MEMORY, "Exec", "KillSignal" },
 	{ RELOAD_UNIT, "Exec", "AutoStart" },
 
 	{ RELOAD_RESTART, "Files", "Bind BindReadOnly" },
-	{ RELOAD_RESTART, "Network",
+	{ RELOAD_NETWORK, "Network",
 		"VirtualEthernet HostAddress LocalAddress HostAddress6 LocalAddress6 MACAddress "
 		"MTU Bridge VLAN Zone Gateway Gateway6 VirtualEthernetExtra MACVLAN IPVLAN "
-		"Interface Port" },
-	{ RELOAD_RESTART, "Link",
+		"Interface" },
+	{ RELOAD_NETWORK, "Link",
 		"HostAddress LocalAddress HostAddress6 LocalAddress6 MACAddress MTU Bridge VLAN "
 		"Gateway Gateway6" },
 };

@@ -369,6 +369,10 @@ static int take_link_attribute(const struct nlattr *a, void *userdata)
 		if (mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
 			link->master = (int)mnl_attr_get_u32(a);
 		break;
+	case IFLA_LINK:
+		if (mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
+			link->peer = (int)mnl_attr_get_u32(a);
+		break;
 	case IFLA_MTU:
 		if (mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
 			link->mtu = mnl_attr_get_u32(a);

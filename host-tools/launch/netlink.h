@@ -43,6 +43,7 @@ struct netlink_link {
 	char alias[NETLINK_ALIAS_SIZE]; /* the administrator's text; "" for none */
 	uint8_t mac[6];			/* all zero for none */
 	int master;			/* index of the bridge it is a port of; 0: none */
+	int peer;			/* a pair's other end: its index in its own namespace */
 	uint32_t mtu;
 	unsigned int flags; /* IFF_UP, … */
 };

@@ -8,6 +8,7 @@
 #include "log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define PROGRAM "narthex-network"
+#define CHANGE_DEADLINE_MS 30000 /* the kernel takes 30 ms to delete a pair */
 
 bool network_helper_is_needed(const struct container_config *config)
 {
@@ -38,21 +40,20 @@ static size_t add_lines(char **argv, const struct container_config *config)
 	return n;
 }
 
-int network_helper_start(struct network_helper *helper, const struct container_config *config)
+static size_t count_lines(const struct container_config *config)
 {
-	_cleanup_free_ char **argv = NULL;
-	_cleanup_close_ int theirs = -EBADF;
 	size_t n = 0;
-	int sockets[2];
 
 	while (config->lines && config->lines[n])
 		n++;
-	argv = calloc(n + 3, sizeof(*argv));
-	if (!argv)
-		return log_errno(-ENOMEM, "cannot start " PROGRAM);
-	argv[0] = (char *)PROGRAM;
-	argv[1] = config->name;
-	(void)add_lines(argv + 2, config);
+	return n;
+}
+
+static int start(struct network_helper *helper, char **argv)
+{
+	_cleanup_close_ int theirs = -EBADF;
+	int sockets[2];
+
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
 		return log_errno(-errno, "cannot make a socket pair");
 	helper->socket = sockets[0];
@@ -63,6 +64,18 @@ int network_helper_start(struct network_helper *helper, const struct container_c
 		return log_errno(helper->pidfd, "cannot start " PROGRAM);
 	}
 	return 0;
+}
+
+int network_helper_start(struct network_helper *helper, const struct container_config *config)
+{
+	_cleanup_free_ char **argv = calloc(count_lines(config) + 3, sizeof(*argv));
+
+	if (!argv)
+		return log_errno(-ENOMEM, "cannot start " PROGRAM);
+	argv[0] = (char *)PROGRAM;
+	argv[1] = config->name;
+	(void)add_lines(argv + 2, config);
+	return start(helper, argv);
 }
 
 int network_helper_go(struct network_helper *helper, int netns_fd)
@@ -81,6 +94,38 @@ int network_helper_finish(struct network_helper *helper)
 		status = helper_reap(TAKE_FD(helper->pidfd));
 	}
 	return status == 0 ? 0 : -EIO;
+}
+
+int network_helper_change(
+	const struct container_config *old, const struct container_config *new, int netns_fd)
+{
+	_cleanup_free_ char **argv = calloc(count_lines(old) + count_lines(new) + 5, sizeof(*argv));
+	struct network_helper helper = NETWORK_HELPER_NULL;
+	struct pollfd end = { .events = POLLIN };
+	size_t n = 3;
+	int r;
+
+	if (!argv)
+		return log_errno(-ENOMEM, "cannot start " PROGRAM);
+	argv[0] = (char *)PROGRAM;
+	argv[1] = (char *)"--change";
+	argv[2] = new->name;
+	n += add_lines(argv + n, old);
+	argv[n++] = (char *)"--";
+	(void)add_lines(argv + n, new);
+	r = start(&helper, argv);
+	if (r < 0)
+		return r;
+	/* a helper that has died says why by its end */
+	(void)network_helper_go(&helper, netns_fd);
+	end.fd = helper.pidfd;
+	do
+		r = poll(&end, 1, CHANGE_DEADLINE_MS);
+	while (r < 0 && errno == EINTR);
+	if (r == 0)
+		log_error(PROGRAM " takes too long: the network is half changed; restart the "
+				  "container");
+	return network_helper_finish(&helper);
 }
 
 int network_helper_cleanup(const char *name)

@@ -34,6 +34,14 @@ int network_helper_go(struct network_helper *helper, int netns_fd);
  */
 int network_helper_finish(struct network_helper *helper);
 
+/*
+ * Makes the network of a running container what another configuration of it says (network.h,
+ * network_change()), and waits for that, half a minute at most. netns_fd: borrowed. Logs. 0, or
+ * -errno with the old network still there.
+ */
+int network_helper_change(
+	const struct container_config *old, const struct container_config *new, int netns_fd);
+
 /* What is left of name's network on the host, by a container that ended or a launcher that crashed,
  * goes. Waits. Logs. 0 or -errno. */
 int network_helper_cleanup(const char *name);

@@ -99,6 +99,10 @@ bool item_is_same(const struct item *a, const struct item *b);
 /* --- links -------------------------------------------------------------------------------------
  */
 
+/* Opens both sockets. Logs. 0, or -errno with none open. */
+int network_open(struct network *network);
+void network_close(struct network *network);
+
 /* Makes a link of whatever kind, or takes it away (network.h). Logs. 0 or -errno. */
 int link_set_up(struct network *network, const struct config_link *link);
 int link_remove(struct network *network, const struct config_link *link);

@@ -68,7 +68,7 @@ static int set_up_links(struct network *network)
 	return r;
 }
 
-static int open_network(struct network *network)
+int network_open(struct network *network)
 {
 	int r = netlink_open(&network->guest, network->netns_fd);
 
@@ -82,7 +82,7 @@ static int open_network(struct network *network)
 	return 0;
 }
 
-static void close_network(struct network *network)
+void network_close(struct network *network)
 {
 	netlink_close(&network->host);
 	netlink_close(&network->guest);
@@ -91,12 +91,12 @@ static void close_network(struct network *network)
 int network_setup(const struct container_config *config, int netns_fd)
 {
 	struct network network = { .config = config, .netns_fd = netns_fd };
-	int r = open_network(&network);
+	int r = network_open(&network);
 
 	if (r < 0)
 		return r;
 	r = set_up_links(&network);
-	close_network(&network);
+	network_close(&network);
 	if (r < 0)
 		(void)network_cleanup(config->name);
 	return r;
@@ -106,12 +106,12 @@ int network_add_link(
 	const struct container_config *config, const struct config_link *link, int netns_fd)
 {
 	struct network network = { .config = config, .netns_fd = netns_fd };
-	int r = open_network(&network);
+	int r = network_open(&network);
 
 	if (r < 0)
 		return r;
 	r = link_set_up(&network, link);
-	close_network(&network);
+	network_close(&network);
 	return r;
 }
 
@@ -119,12 +119,12 @@ int network_remove_link(
 	const struct container_config *config, const struct config_link *link, int netns_fd)
 {
 	struct network network = { .config = config, .netns_fd = netns_fd };
-	int r = open_network(&network);
+	int r = network_open(&network);
 
 	if (r < 0)
 		return r;
 	r = link_remove(&network, link);
-	close_network(&network);
+	network_close(&network);
 	return r;
 }
 

@@ -33,6 +33,14 @@ int network_remove_link(
 	const struct container_config *config, const struct config_link *link, int netns_fd);
 
 /*
+ * Makes the network of a running container what another configuration of it says: links that come,
+ * go, and change. All of it or nothing: on failure what was done is undone; what can't be is
+ * logged. Both have a private network in the same namespace. netns_fd: as above. Logs. 0 or -errno.
+ */
+int network_change(
+	const struct container_config *old, const struct container_config *new, int netns_fd);
+
+/*
  * Removes what network_setup() left on the host for name, if anything (after a crash; in the usual
  * case the pair dies with the namespace). Not needed before network_setup(). Quiet when there is
  * nothing, or a stranger's. 0 or -errno, logged.

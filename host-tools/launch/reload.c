@@ -1,14 +1,32 @@
 /* SPDX-License-Identifier: MIT */
+
+/*
+ * Theory of operation
+ *
+ * Reading and comparing take no time and are done here. The changes are made by a process of their
+ * own, step by step, so that the launcher goes on serving its guest, and what a guest can delay
+ * hangs nobody. What that process has to say comes through a pipe, as it would to the journal; its
+ * exit status says whether the changes were made or all taken back. Only then does the launcher's
+ * own configuration change, so a guest that is built again meanwhile is the old one.
+ */
+
 #include "reload.h"
 
 #include "cleanup.h"
 #include "fd.h"
+#include "helper.h"
 #include "log.h"
 #include "notify.h"
+#include "reload-apply.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -77,8 +95,39 @@ static void list_changes(struct reload *reload)
 					prefix_of(reload, order[o]), plan->changes[i].text);
 }
 
+/* What the process has said: lines with their priorities (sd-daemon(3)). */
+static void take_words(struct reload *reload)
+{
+	char *rest, *line;
+
+	if (!reload->words_file)
+		return;
+	(void)fclose(reload->words_file);
+	rest = reload->words;
+	while (rest && (line = strsep(&rest, "\n"))) {
+		if (line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>')
+			log_message(line[1] - '0', "%s", line + 3);
+		else if (line[0])
+			log_error("%s", line);
+	}
+	free(reload->words);
+}
+
+static void release_process(struct reload *reload)
+{
+	if (reload->end_event)
+		event_free(reload->end_event);
+	if (reload->words_event)
+		event_free(reload->words_event);
+	close_fdp(&reload->words_fd);
+	close_fdp(&reload->pidfd);
+}
+
 static void finish(struct reload *reload, bool ok)
 {
+	log_copy_to(reload->answer);
+	take_words(reload);
+	release_process(reload);
 	log_copy_to(NULL);
 	if (ok) {
 		list_changes(reload);
@@ -96,6 +145,98 @@ static void finish(struct reload *reload, bool ok)
 	close_fdp(&reload->client);
 	free(reload->text);
 	*reload = RELOAD_NULL;
+}
+
+/* --- the process ------------------------------------------------------------------------------ */
+
+static bool is_readable(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void on_words(int fd, short what, void *arg)
+{
+	struct reload *reload = arg;
+	char buffer[4096];
+	ssize_t n = read(fd, buffer, sizeof(buffer));
+
+	(void)what;
+	if (n > 0 && ftell(reload->words_file) < ANSWER_MAX)
+		(void)fwrite(buffer, 1, (size_t)n, reload->words_file);
+	else if (n <= 0)
+		(void)event_del(reload->words_event);
+}
+
+static void on_end(int fd, short what, void *arg)
+{
+	struct reload *reload = arg;
+	int status;
+
+	(void)what;
+	/* its own children may have the pipe still: what is in it is all that counts */
+	while (event_pending(reload->words_event, EV_READ, NULL) && is_readable(reload->words_fd))
+		on_words(reload->words_fd, EV_READ, reload);
+	event_free(TAKE_PTR(reload->end_event));
+	status = helper_reap(TAKE_FD(reload->pidfd));
+	(void)fd;
+	log_copy_to(reload->answer);
+	if (status > 1)
+		log_error("the process that made the changes has died (status %d): restart the "
+			  "container",
+			status);
+	finish(reload, status == 0);
+}
+
+/* In the new process. */
+static _Noreturn void run_process(
+	const struct reload *reload, const struct reload_guest *guest, int words_fd)
+{
+	log_copy_to(NULL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(words_fd, STDERR_FILENO) < 0 ||
+		setenv("JOURNAL_STREAM", "", 1) < 0)
+		_exit(2);
+	log_init("narthex-launch");
+	_exit(reload_apply(reload->launch, &reload->plan, guest->leader, guest->leader_fd) < 0);
+}
+
+static int start_process(struct reload *reload, const struct reload_guest *guest)
+{
+	sigset_t all, before;
+	int pipe_fds[2];
+	pid_t pid;
+
+	reload->words_file = open_memstream(&reload->words, &reload->words_size);
+	if (!reload->words_file || pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return log_errno(-errno, "cannot make a pipe");
+	reload->words_fd = pipe_fds[0];
+	/* the supervisor's handlers are not for its children */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		run_process(reload, guest, pipe_fds[1]);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)close(pipe_fds[1]);
+	reload->pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
+	if (reload->pidfd < 0)
+		return log_errno(-errno, "cannot start a process for the changes");
+	reload->end_event = event_new(reload->base, reload->pidfd, EV_READ, on_end, reload);
+	reload->words_event =
+		event_new(reload->base, reload->words_fd, EV_READ | EV_PERSIST, on_words, reload);
+	if (!reload->end_event || event_add(reload->end_event, NULL) < 0 || !reload->words_event ||
+		event_add(reload->words_event, NULL) < 0)
+		return log_errno(-ENOMEM, "cannot watch the process of the changes");
+	return 0;
+}
+
+static void kill_process(struct reload *reload)
+{
+	if (reload->pidfd < 0)
+		return;
+	(void)pidfd_send_signal(reload->pidfd, SIGKILL, NULL, 0);
+	(void)helper_reap(TAKE_FD(reload->pidfd));
 }
 
 /* --- the beginning ---------------------------------------------------------------------------- */
@@ -156,6 +297,17 @@ void reload_start(struct reload *reload, struct event_base *base, struct launch 
 	notify_begin(reload);
 	log_copy_to(reload->answer);
 	r = make_plan(reload);
+	if (r >= 0 && !dry_run &&
+		(reload_plan_has(&reload->plan, RELOAD_NETWORK) ||
+			reload_plan_has(&reload->plan, RELOAD_BINDS))) {
+		r = start_process(reload, guest);
+		if (r >= 0) {
+			/* what others log meanwhile is no part of it */
+			log_copy_to(NULL);
+			return;
+		}
+		kill_process(reload);
+	}
 	finish(reload, r >= 0);
 }
 
@@ -163,6 +315,8 @@ void reload_abort(struct reload *reload)
 {
 	if (!reload->launch)
 		return;
+	kill_process(reload);
+	log_copy_to(reload->answer);
 	log_error("the container has ended while it was changed");
 	finish(reload, false);
 }

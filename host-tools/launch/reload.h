@@ -27,15 +27,22 @@ struct reload {
 	char *text; /* of answer */
 	size_t size;
 	struct reload_plan plan;
+
+	/* the process that makes the changes */
+	int pidfd, words_fd;
+	struct event *end_event, *words_event;
+	FILE *words_file; /* of what it says, */
+	char *words;
+	size_t words_size;
 };
 
-#define RELOAD_NULL ((struct reload){ .client = -EBADF })
+#define RELOAD_NULL ((struct reload){ .client = -EBADF, .pidfd = -EBADF, .words_fd = -EBADF })
 
-/* Whether the guest is one whose container can be changed, and what else has to be known of it. */
+/* The guest whose container is to be changed. */
 struct reload_guest {
 	bool is_running;
+	int leader_fd; /* borrowed */
 	pid_t leader;
-	int leader_fd; /* borrowed until the reload's end */
 };
 
 /*

@@ -6,6 +6,8 @@
  *
  *   narthex-network NAME [SECTION/KEY=VALUE]…
  *                                    waits on HELPER_FD for the network namespace, sets it up
+ *   narthex-network --change NAME [OLD]… -- [NEW]…
+ *                                    waits for it, too, and makes of what is there what is to be
  *   narthex-network --cleanup NAME   removes what a crashed launcher left on the host
  *
  * The assignments are those of the configuration that are about the network, in its order. Started
@@ -42,22 +44,57 @@ static int read_settings(struct container_config *config, char *const *lines)
 	return r;
 }
 
+static int read_config(struct container_config *config, const char *name, char *const *lines)
+{
+	int r = config_default(name, config);
+
+	return r < 0 ? log_errno(r, "cannot make a configuration") : read_settings(config, lines);
+}
+
+/* End of file: the launcher has no use for it any more. */
+static int receive_namespace(void)
+{
+	char tag;
+	int netns;
+
+	return fd_receive(HELPER_FD, &tag, &netns, 1) == 1 ? netns : -ECANCELED;
+}
+
 static int set_up(char *const *argv)
 {
 	struct container_config config = {};
 	_cleanup_close_ int netns = -EBADF;
-	char tag;
-	int r = config_default(argv[1], &config);
+	int r = read_config(&config, argv[1], argv + 2);
 
-	if (r < 0)
-		return log_errno(r, "cannot make a configuration");
-	r = read_settings(&config, argv + 2);
-	/* end of file: the launcher has no use for it any more */
-	if (r >= 0 && fd_receive(HELPER_FD, &tag, &netns, 1) == 1)
+	if (r >= 0)
+		r = netns = receive_namespace();
+	if (r >= 0)
 		r = network_setup(&config, netns);
-	else
-		r = r < 0 ? r : -ECANCELED;
 	config_done(&config);
+	return r;
+}
+
+static int change(char **argv)
+{
+	struct container_config old = {}, new = {};
+	_cleanup_close_ int netns = -EBADF;
+	char **between = argv + 3;
+	int r;
+
+	while (*between && strcmp(*between, "--") != 0)
+		between++;
+	if (!*between)
+		return log_errno(-EINVAL, "cannot tell the old configuration from the new");
+	*between = NULL;
+	r = read_config(&old, argv[2], argv + 3);
+	if (r >= 0)
+		r = read_config(&new, argv[2], between + 1);
+	if (r >= 0)
+		r = netns = receive_namespace();
+	if (r >= 0)
+		r = network_change(&old, &new, netns);
+	config_done(&old);
+	config_done(&new);
 	return r;
 }
 
@@ -68,6 +105,8 @@ int main(int argc, char **argv)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (argc == 3 && strcmp(argv[1], "--cleanup") == 0)
 		return network_cleanup(argv[2]) < 0;
+	if (argc >= 4 && strcmp(argv[1], "--change") == 0)
+		return change(argv) < 0;
 	if (argc < 2 || argv[1][0] == '-') {
 		log_error("narthex-network is for narthex-launch, see narthex-launch(8)");
 		return 2;
