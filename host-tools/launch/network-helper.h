@@ -18,7 +18,7 @@ struct network_helper {
 bool network_helper_is_needed(const struct container_config *config);
 
 /* Whether something outlives the container's network namespace: then network_helper_cleanup() has
- * to follow the container's end. */
+ * to follow the container's end. Interfaces of the host's are state_has_interfaces()'s. */
 bool network_helper_leaves_traces(const struct container_config *config);
 
 /* Starts it. Logs. 0 or -errno. */

@@ -133,6 +133,8 @@ int link_set_up(struct network *network, const struct config_link *link)
 	case LINK_MACVLAN:
 	case LINK_IPVLAN:
 		return macvlan_set_up(network, link);
+	case LINK_INTERFACE:
+		return moved_set_up(network, link);
 	default:
 		return -EINVAL; /* the configuration's check refuses what isn't declared */
 	}
@@ -146,6 +148,8 @@ int link_remove(struct network *network, const struct config_link *link)
 	case LINK_MACVLAN:
 	case LINK_IPVLAN:
 		return macvlan_remove(network, link);
+	case LINK_INTERFACE:
+		return moved_remove(network, link);
 	default:
 		return -EINVAL;
 	}

@@ -139,6 +139,16 @@ int veth_remove(struct network *network, const struct config_link *link);
 int macvlan_set_up(struct network *network, const struct config_link *link);
 int macvlan_remove(struct network *network, const struct config_link *link);
 
+/* LINK_INTERFACE: one of the host's is moved in, and given back. As above. */
+int moved_set_up(struct network *network, const struct config_link *link);
+int moved_remove(struct network *network, const struct config_link *link);
+
+/*
+ * Gives back what container name has of the host's: all of it, or what is called only inside. Quiet
+ * when that is nothing. Logs. 0 or -errno.
+ */
+int moved_give_back(const char *name, const char *only);
+
 /* The index of the bridge that a link wants, made when it is a zone's. Logs. > 0 or -errno. */
 int bridge_find(struct netlink *host, const char *name);
 

@@ -91,8 +91,10 @@ void network_close(struct network *network)
 int network_setup(const struct container_config *config, int netns_fd)
 {
 	struct network network = { .config = config, .netns_fd = netns_fd };
-	int r = network_open(&network);
+	int r = moved_give_back(config->name, NULL); /* what the guest before a reboot had */
 
+	if (r >= 0)
+		r = network_open(&network);
 	if (r < 0)
 		return r;
 	r = set_up_links(&network);
@@ -198,6 +200,7 @@ static int remove_links(struct netlink *host, const char *name)
 int network_cleanup(const char *name)
 {
 	struct netlink host = {};
+	int given = moved_give_back(name, NULL);
 	int r = netlink_open(&host, -1), s;
 
 	if (r < 0)
@@ -206,5 +209,7 @@ int network_cleanup(const char *name)
 	r = remove_links(&host, name);
 	s = zone_collect(&host);
 	netlink_close(&host);
+	if (given < 0)
+		return given;
 	return r < 0 ? r : s;
 }

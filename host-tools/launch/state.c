@@ -157,10 +157,10 @@ int state_acquire(const char *name, struct state *ret)
 		return r;
 	}
 	/* the file of a lock that is free is new, or a crashed launcher's */
-	if (state.is_leftover) {
+	if (state.is_leftover)
 		remove_files(&state);
+	if (state.is_leftover || state_has_interfaces(&state))
 		(void)network_helper_cleanup(name);
-	}
 	if (mkdirat(state.private_fd, "root", 0700) < 0 ||
 		mkdirat(state.private_fd, "staging", 0700) < 0 ||
 		mkdirat(state.dir_fd, "doors", 0755) < 0 ||
@@ -232,6 +232,11 @@ int state_mount_root(struct state *state, int mount_consumed)
 	if (r < 0)
 		return log_errno(r, "cannot mount %s/%s/root", RUN_DIR, state->name);
 	return 0;
+}
+
+bool state_has_interfaces(const struct state *state)
+{
+	return faccessat(state->private_fd, STATE_NETNS, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int state_note_cgroup(struct state *state, const char *path)

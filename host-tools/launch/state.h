@@ -12,6 +12,10 @@
 
 #define RUN_DIR "/run/narthex"
 
+/* In private/: a mount of the container's network namespace, while it has interfaces of the host's
+ * (Interface=); beside it lies what they were. */
+#define STATE_NETNS "netns"
+
 struct state {
 	char *name;
 	int lock_fd;	  /* holds the flock */
@@ -40,6 +44,9 @@ void state_forget_sessions(struct state *state);
  */
 int state_link_root(struct state *state, const char *path);
 int state_mount_root(struct state *state, int mount);
+
+/* Whether there are interfaces of the host's to give back. */
+bool state_has_interfaces(const struct state *state);
 
 /* Notes the payload's cgroup (a path on the host), for the cleaning after a crash. Logs. */
 int state_note_cgroup(struct state *state, const char *path);

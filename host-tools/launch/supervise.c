@@ -731,7 +731,7 @@ int supervise(struct launch *launch)
 	};
 	int status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
 
-	if (network_helper_leaves_traces(&launch->config))
+	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
 		(void)network_helper_cleanup(launch->config.name);
 	control_stop(&s.control);
 	machined_stop(&s.machined);

@@ -54,6 +54,11 @@ Network|LocalAddress=10.0.0.2|LocalAddress= without HostAddress=
 Network|MACAddress=02:11:22|MACAddress=02:11:22: must be six bytes
 Network|MACAddress=01:11:22:33:44:55|MACAddress=
 Network|Bridge=br/0|Bridge=br/0:
+Network|MACVLAN=a:b:c|MACVLAN=a:b:c: 'b:c' is not the name of an interface
+Network|IPVLAN=fourteen-bytes|too long for the interface inside: name it, fourteen-bytes:NAME
+Network|Interface=a/b|Interface=a/b: 'a/b' is not the name of an interface
+Network|NamespacePath=netns/x|NamespacePath=.*absolute
+Network|Naming=dutch|Naming=dutch: must be narthex
 Network|Port=tcp:80|Port= in \[Network\] is not supported by this version
 Network|Prvate=yes|unknown key Prvate=.*did you mean Private=
 END
@@ -105,6 +110,12 @@ check_text() { # TEXT
   matches "$output" 'needs a network of the container.s own'
   check_text $'[Network]\nHostAddress=10.0.0.1\nLocalAddress=10.0.0.1'
   matches "$output" 'the same address'
+  check_text $'[Network]\nNamespacePath=/run/netns/x\nInterface=a'
+  matches "$output" 'NamespacePath= joins a network that is there already, and an interface'
+  check_text $'[Network]\nVirtualEthernet=yes\nInterface=eth0'
+  matches "$output" "has an interface 'eth0' already: name another, eth0:NAME"
+  check_text $'[Network]\nInterface=a\nMACVLAN=a'
+  matches "$output" "the host's interface 'a' is named twice"
   check_text $'[Files]\nBind=/etc:/mnt\nBindReadOnly=/usr:/mnt'
   matches "$output" 'two mounts on /mnt'
   printf '[Exec]\nBoot=yes\0\n' >"$BATS_TEST_TMPDIR/bad.conf"

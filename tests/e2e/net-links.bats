@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# MACVLAN=, IPVLAN=, NamespacePath=, Naming=. Another machine on the wire is a network namespace.
+# MACVLAN=, IPVLAN=, Interface=, NamespacePath=, Naming=. Another machine on the wire is a network namespace.
 
 load lib
 
@@ -19,6 +19,7 @@ teardown_file() {
   guests_remove_all
   ip netns del machine
   ip netns del car 2>/dev/null || true
+  ip link del card 2>/dev/null || true
 }
 
 # Starts a container that must fail; what it said is in $output.
@@ -145,8 +146,8 @@ END
   guest_conf side <<<$'[Network]\nNamespacePath=/run/netns/car'
   again side
   matches "$(inside side 'ip -o addr show eth0')" '10\.71\.0\.2/32'
-  inside side 'setsid nohup nc -l -p 7100 -e echo from the side >/dev/null 2>&1 </dev/null & true'
-  inside car 'for i in $(seq 100); do grep -q :1BBC /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done; nc 127.0.0.1 7100' >"$BATS_TEST_TMPDIR/out"
+  inside side 'setsid nc -l -p 7100 -e echo from the side >/dev/null 2>&1 </dev/null & for i in $(seq 100); do grep -q :1BBC /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done'
+  inside car 'nc 127.0.0.1 7100 </dev/null' >"$BATS_TEST_TMPDIR/out"
   equal "$(cat "$BATS_TEST_TMPDIR/out")" 'from the side'
   ip netns del car
   guest_remove side car
@@ -184,4 +185,127 @@ END
   ip link del br7
   poll 10 test ! -e /sys/class/net/vb-nsp
   [ ! -e /sys/class/net/ve-nsp ]
+}
+
+# The host's card, as the administrator has it; what it is, in a form that can be compared.
+card_up() {
+  ip link add card type veth peer name card1 netns machine
+  ip -n machine addr add 10.73.0.1/24 dev card1
+  ip -n machine link set card1 up
+  ip link set card alias 'the spare card' mtu 1400 address 02:00:00:00:73:02
+  ip link property add dev card altname spare-card
+  ip link set card up
+  ip addr add 10.73.0.2/24 dev card label card:a
+  ip addr add 10.73.1.2/32 dev card
+  ip addr add fd73::2/64 dev card nodad
+}
+
+card() {
+  ip -o link show card | grep -oE 'mtu [0-9]+|[<,]UP|link/ether [^ ]+|alias .*|altname .*|master [^ ]+'
+  ip -o addr show card | grep -oE 'inet6? (10|fd)[^ ]+.*' | sed 's/tentative//' | sort
+  cat /sys/class/net/card/ifindex
+}
+
+with_card='
+[Network]
+Interface=card
+[Link card]
+LocalAddress=10.73.0.9/24
+[Service]
+Restart=no
+'
+
+is_back() {
+  [ "$(card 2>/dev/null)" = "$1" ]
+}
+
+@test "Interface=: the host's card is the container's, and comes back as it was" {
+  local before
+  card_up
+  before=$(card)
+  guest_tree mover busybox
+  guest_conf mover <<<"$with_card"
+  guest_start mover
+  poll 20 answers mover
+  [ ! -e /sys/class/net/card ]
+  equal "$(inside mover 'ls /sys/class/net' | tr '\n' ' ')" 'card lo '
+  machine ping -c 1 -W 5 10.73.0.9
+  inside mover 'ping -c 1 -W 5 10.73.0.1'
+  # a second one who wants it is told who has it
+  guest_tree envy busybox
+  guest_conf envy <<<"$with_card"
+  refused envy
+  matches "$output" "Interface=card: container 'mover' has this interface"
+  guest_remove envy
+  guest_stop mover
+  equal "$(card)" "$before"
+  ping -c 1 -W 5 10.73.0.1
+  none_left mover
+}
+
+@test "Interface=: a reboot keeps it, whatever the guest has made of it" {
+  local before
+  before=$(card)
+  guest_start mover
+  poll 20 answers mover
+  # renamed, in a bridge, with another address, and in the way: a name that the host has
+  inside mover 'ip link set card down; ip link set card name lan; ip link add br0 type bridge; ip link set lan master br0; ip link set lan address 02:00:00:00:00:99; ip link set lan mtu 1300; ip link set lan up'
+  nsenter -t "$(guest_leader mover)" -n ip link property add dev lan altname wire0
+  inside mover 'reboot' || true
+  poll 30 rebooted mover
+  poll 20 answers mover
+  equal "$(inside mover 'ls /sys/class/net' | tr '\n' ' ')" 'card lo '
+  machine ping -c 1 -W 5 10.73.0.9
+  guest_stop mover
+  equal "$(card)" "$before"
+}
+
+rebooted() { # NAME
+  narthex status --json "$1" | grep -q '"boots": *2'
+}
+
+@test "Interface=: kill -9 of the launcher, and it is back with its addresses" {
+  local before
+  ip link add br3 type bridge
+  ip link set card master br3
+  before=$(card)
+  matches "$before" 'master br3'
+  guest_start mover
+  poll 20 answers mover
+  kill -KILL "$(launcher_pid mover)"
+  poll 30 is_back "$before"
+  equal "$(card)" "$before"
+  ip link set card nomaster
+  ip link del br3
+  none_left mover
+}
+
+@test "Interface=: kill -9 without a unit that cleans: the next start gives it back first" {
+  local before pid
+  before=$(card)
+  systemctl reset-failed container-mover 2>/dev/null || true
+  /usr/lib/narthex/narthex-launch --foreground --root "$containers/mover" --name mover \
+    --set Network.Interface=card ${flavour_options:-} </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+  pid=$!
+  poll 30 test -e /run/narthex/mover/private/link-card
+  poll 30 test ! -e /sys/class/net/card
+  kill -KILL "$pid"
+  wait "$pid" || true
+  [ ! -e /sys/class/net/card ]
+  guest_start mover
+  poll 20 answers mover
+  equal "$(inside mover 'ls /sys/class/net' | tr '\n' ' ')" 'card lo '
+  guest_stop mover
+  equal "$(card)" "$before"
+}
+
+@test "Interface=: its name taken meanwhile, it comes back under another, and the log says so" {
+  guest_start mover
+  poll 20 answers mover
+  ip link add card type bridge
+  guest_stop mover
+  matches "$(journalctl -o cat --no-pager -u container-mover)" "the name is taken by card \(kind 'bridge'.*"
+  matches "$(ip -o -4 addr show to 10.73.0.2/32)" '^[0-9]+: dev[0-9]+ '
+  ip link del card
+  guest_remove mover
 }
