@@ -37,6 +37,7 @@ const struct config_key config_keys[] = {
 	KEY("Files", "Root", config_parse_root, root),
 	KEY("Files", "Store", config_parse_store, store),
 	KEY("Files", "PerContainerNix", config_parse_bool, per_container_nix),
+	KEY("Files", "NixDaemon", config_parse_bool, nix_daemon),
 	WHOLE("Files", "Bind", config_parse_bind),
 	WHOLE("Files", "BindReadOnly", config_parse_bind_read_only),
 	WHOLE("Files", "TemporaryFileSystem", config_parse_tmpfs),

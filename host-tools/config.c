@@ -149,6 +149,9 @@ static int check_files(const struct container_config *config, const char *where)
 {
 	int r = check_targets(config, where);
 
+	if (config->nix_daemon && !config->store)
+		r = fault(where, "NixDaemon= builds into a store that the container doesn't see: "
+				 "set Store=");
 	if (strcmp(config->root, "/") == 0 && !config->ephemeral)
 		r = fault(where, "Root=/ is the host's own tree: it needs Ephemeral=yes");
 	for (size_t i = 0; i < config->n_binds; i++)

@@ -123,6 +123,7 @@ struct container_config {
 	char *root;  /* default CONTAINERS_DIR/NAME */
 	char *store; /* NULL: none; default /nix/store where there is one; Store=no for none */
 	bool per_container_nix;
+	bool nix_daemon; /* NixDaemon= */
 	struct config_bind *binds;
 	size_t n_binds;
 	struct config_tmpfs *tmpfs;

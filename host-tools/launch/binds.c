@@ -205,9 +205,22 @@ static int make_host_directory(const char *path)
 
 static const char *const nix_kinds[] = { "profiles", "gcroots" };
 
-static void nix_path(char path[PATH_MAX], const struct container_config *config, const char *kind)
+/*
+ * What the guest's root makes in its directories is the host's root's, setuid files not excluded:
+ * no other user of the host may come there.
+ */
+static int close_to_users(const char *path)
 {
-	(void)snprintf(path, PATH_MAX, NIX_STATE_DIR "/%s/per-container/%s", kind, config->name);
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	return st.st_mode & 077 && chmod(path, st.st_mode & 0700) < 0 ? -errno : 0;
+}
+
+static void nix_path(char path[PATH_MAX], const char *name, const char *kind)
+{
+	(void)snprintf(path, PATH_MAX, NIX_STATE_DIR "/%s/per-container/%s", kind, name);
 }
 
 int nix_make_directories(const struct container_config *config)
@@ -216,32 +229,50 @@ int nix_make_directories(const struct container_config *config)
 		char path[PATH_MAX];
 		int r;
 
-		nix_path(path, config, nix_kinds[i]);
+		nix_path(path, "", nix_kinds[i]);
 		r = make_host_directory(path);
+		if (r >= 0)
+			r = close_to_users(path);
+		nix_path(path, config->name, nix_kinds[i]);
+		if (r >= 0)
+			r = make_host_directory(path);
 		if (r < 0)
 			return log_errno(r, "cannot make '%s'", path);
 	}
 	return 0;
 }
 
-/* The host's store, which nothing inside may ever change, and the container's own profiles. */
+static int show_host_nix(struct build *build, const char *path, bool optional)
+{
+	return bind_one(build,
+		&(struct bind){
+			.source = path,
+			.target = path,
+			.recursive = true,
+			.optional = optional,
+			.attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+		});
+}
+
+/*
+ * The host's store and what is known of it, which nothing inside may ever change; the daemon's
+ * socket, which can be connected to all the same; and the container's own profiles.
+ */
 int nix_apply(struct build *build)
 {
 	const struct container_config *config = &build->launch->config;
 	int r = 0;
 
 	if (config->store)
-		r = bind_one(build, &(struct bind){
-					    .source = config->store,
-					    .target = config->store,
-					    .recursive = true,
-					    .attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-							  MOUNT_ATTR_NODEV,
-				    });
+		r = show_host_nix(build, config->store, false);
+	if (r >= 0 && (config->per_container_nix || config->nix_daemon))
+		r = show_host_nix(build, NIX_STATE_DIR "/db", true);
+	if (r >= 0 && config->nix_daemon)
+		r = show_host_nix(build, NIX_STATE_DIR "/daemon-socket", false);
 	for (size_t i = 0; r >= 0 && config->per_container_nix && i < ARRAY_SIZE(nix_kinds); i++) {
 		char source[PATH_MAX], target[PATH_MAX];
 
-		nix_path(source, config, nix_kinds[i]);
+		nix_path(source, config->name, nix_kinds[i]);
 		(void)snprintf(target, sizeof(target), NIX_STATE_DIR "/%s", nix_kinds[i]);
 		r = bind_one(build, &(struct bind){
 					    .source = source,

@@ -252,7 +252,7 @@ static int build(struct builder *b)
 		r = nix_apply(&b->build);
 	if (r < 0)
 		return r;
-	kind = guest_init_kind(&b->build.launch->config, b->build.root);
+	kind = guest_init_kind(b->build.launch, b->build.root);
 	r = send_live_root(b);
 	if (r >= 0)
 		r = mounts_apply(&b->build);

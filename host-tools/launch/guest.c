@@ -17,20 +17,20 @@
 #define UNIT_MAX (64 * 1024)
 #define VERSION_MAX 64
 
-enum init_kind guest_init_kind(const struct container_config *config, int root)
+enum init_kind guest_init_kind(const struct launch *launch, int root)
 {
 	static const char *const inits[] = { "/sbin/init", "/usr/lib/systemd/systemd",
 		"/lib/systemd/systemd" };
 	_cleanup_free_ char *target = NULL;
 	const char *name;
 
-	if (!config->boot)
+	if (!launch->config.boot)
 		return INIT_COMMAND;
-	if (config->path) {
+	if (launch->system) {
 		char path[PATH_MAX];
 
 		/* a NixOS system has the systemd that its init executes at the end beside it */
-		(void)snprintf(path, sizeof(path), "%s/systemd", config->path);
+		(void)snprintf(path, sizeof(path), "%s/systemd", launch->system);
 		return tree_resolve(root, path, &target) == 0 ? INIT_SYSTEMD : INIT_OTHER;
 	}
 	for (size_t i = 0; !target && i < ARRAY_SIZE(inits); i++)

@@ -7,7 +7,7 @@
 
 /* The init that will be started, told by the name of the file that it is. root: the guest's,
  * O_PATH, borrowed. */
-enum init_kind guest_init_kind(const struct container_config *config, int root);
+enum init_kind guest_init_kind(const struct launch *launch, int root);
 
 /*
  * Below the guest's fresh /run: host/container-manager and host/container-uuid (systemd's container

@@ -31,6 +31,7 @@ struct launch {
 	struct cgroup cgroup;
 	int notify_fd;	    /* from the guest's PID 1 */
 	unsigned int boots; /* how often the guest has been built; more than 1: it has rebooted */
+	char *system;	    /* what Path= leads to since the last boot; NULL: no Path= */
 	char *bundle;	    /* the directory that appears at /run/host/narthex; NULL: none */
 };
 

@@ -239,22 +239,6 @@ static int check_root(const struct container_config *config)
 	return -ENOTDIR;
 }
 
-/* A profile is a link that moves on: what it leads to now is what runs until the container ends. */
-static int resolve_system(struct container_config *config)
-{
-	char *path;
-
-	if (!config->path)
-		return 0;
-	path = realpath(config->path, NULL);
-	if (!path)
-		return log_errno(-errno, "cannot find the system '%s' (Path=) of container '%s'",
-			config->path, config->name);
-	free(config->path);
-	config->path = path;
-	return 0;
-}
-
 static int check_kernel(void)
 {
 	const char *call, *since;
@@ -281,8 +265,8 @@ static int run(void)
 	launch.service = !arg_foreground && getenv("INVOCATION_ID") && getenv("NOTIFY_SOCKET");
 	if ((arg_root ? config_from_options(&launch.config)
 		      : config_load(arg_name, arg_config, &launch.config)) >= 0 &&
-		check_root(&launch.config) >= 0 && resolve_system(&launch.config) >= 0 &&
-		find_bundle(&launch.bundle) >= 0 && cgroup_enter_supervisor(launch.service) >= 0 &&
+		check_root(&launch.config) >= 0 && find_bundle(&launch.bundle) >= 0 &&
+		cgroup_enter_supervisor(launch.service) >= 0 &&
 		state_acquire(launch.config.name, &launch.state) >= 0 &&
 		uid_range_acquire(&launch.config, &launch.range) >= 0)
 		status = supervise(&launch);
@@ -291,6 +275,7 @@ static int run(void)
 	state_release(&launch.state);
 	config_done(&launch.config);
 	free(launch.bundle);
+	free(launch.system);
 	return status;
 }
 

@@ -254,8 +254,8 @@ static void execute_init(const struct launch *launch, char **environment)
 		fail(-ENOMEM, "cannot start the init", NULL);
 	if (n > 0)
 		memcpy(argv + 1, config->parameters, n * sizeof(*argv));
-	if (config->path) {
-		(void)snprintf(path, sizeof(path), "%s/init", config->path);
+	if (launch->system) {
+		(void)snprintf(path, sizeof(path), "%s/init", launch->system);
 		argv[0] = path;
 		(void)execve(path, argv, environment);
 		fail(-errno, "cannot execute", path);

@@ -8,6 +8,7 @@
 
 #include "state.h"
 
+#include "../system-links.h"
 #include "../trust.h"
 #include "cgroup.h"
 #include "cleanup.h"
@@ -108,6 +109,8 @@ static void remove_files(struct state *state)
 	unmount_all(state->dir_fd, "doors");
 	(void)unlinkat(state->dir_fd, "doors", AT_REMOVEDIR);
 	(void)unlinkat(state->dir_fd, "root", 0);
+	system_roots_remove(state->name);
+	system_links_remove(state->dir_fd);
 	(void)unlinkat(state->dir_fd, TRUST_FILE, 0);
 	(void)unlinkat(state->dir_fd, TRUST_FILE ".new", 0);
 	(void)unlinkat(state->dir_fd, "launcher.socket", 0);

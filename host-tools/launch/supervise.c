@@ -24,6 +24,7 @@
 #include "notify.h"
 #include "reload.h"
 #include "stop.h"
+#include "system.h"
 #include "terminal.h"
 
 #include <assert.h>
@@ -542,6 +543,9 @@ static int start_guest(struct supervisor *s)
 	s->phase = BUILDING;
 	s->failed = s->killed = s->ready = s->unshared = false;
 	s->init = launch->config.boot ? INIT_OTHER : INIT_COMMAND;
+	r = system_resolve(launch);
+	if (r < 0)
+		return r;
 	r = cgroup_make_payload(
 		launch->service, launch->config.name, launch->range.base, &launch->cgroup);
 	if (r >= 0 && launch->cgroup.path)

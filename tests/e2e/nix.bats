@@ -68,7 +68,32 @@ END
   equal "$(readlink /nix/var/nix/profiles/per-container/nix/mine)" /nix/store/abc-hello
   equal "$(readlink /nix/var/nix/gcroots/per-container/nix/mine)" /nix/store/abc-hello
   [ ! -L /nix/var/nix/profiles/mine ]
-  equal "$(inside nix 'ls /nix/var/nix/db 2>/dev/null')" ''
+  # what its root makes there is the host's root's: a setuid file must not be in reach of the host's users
+  equal "$(stat -c '%u %a' /nix/var/nix/profiles/per-container /nix/var/nix/gcroots/per-container)" $'0 700\n0 700'
+  equal "$(inside nix 'stat -c %u /nix/var/nix/profiles')" 0
+}
+
+@test "what the store knows of itself can't be changed, and the daemon is there when asked for" {
+  echo untouched >/nix/var/nix/db/db.sqlite
+  socat unix-listen:/nix/var/nix/daemon-socket/socket,fork,mode=666 exec:'echo daemon' 3>&- &
+  local daemon=$!
+  poll 5 test -S /nix/var/nix/daemon-socket/socket
+  guest_up nix <<'END'
+[Files]
+PerContainerNix=yes
+END
+  equal "$(inside nix '
+    (echo x >/nix/var/nix/db/db.sqlite) 2>/dev/null && echo WROTE
+    (rm /nix/var/nix/db/db.sqlite) 2>/dev/null && echo REMOVED
+    cat /nix/var/nix/db/db.sqlite
+    ls /nix/var/nix/daemon-socket 2>/dev/null')" untouched
+  guest_stop nix
+  printf '[Files]\nNixDaemon=yes\n' >>"$conf_dir/nix.conf"
+  guest_start nix
+  equal "$(inside nix '
+    (rm /nix/var/nix/daemon-socket/socket) 2>/dev/null && echo REMOVED
+    perl -MSocket -e "socket S, PF_UNIX, SOCK_STREAM, 0; connect S, pack_sockaddr_un(q(/nix/var/nix/daemon-socket/socket)) or die; print <S>"')" daemon
+  kill "$daemon"
 }
 
 @test "Path= starts the system's init, through a profile, too" {
@@ -86,6 +111,26 @@ END
     [ "$SECONDS" -lt $((20 * slow)) ]
     guest_remove nix
   done
+}
+
+@test "what runs is a root of the garbage collector as long as it runs" {
+  guest_up nix <<'END'
+[Exec]
+Path=/nix/var/nix/profiles/system
+END
+  local link
+  for link in booted current; do
+    equal "$(readlink /run/narthex/nix/system/$link)" /nix/store/sys-system
+    equal "$(readlink /nix/var/nix/gcroots/narthex/nix/$link)" /run/narthex/nix/system/$link
+  done
+  # a profile that moves on is looked at again when the guest is built again
+  cp -a /nix/store/sys-system /nix/store/sys-second
+  ln -sfn /nix/store/sys-second /nix/var/nix/profiles/system
+  narthex reboot nix
+  equal "$(readlink /run/narthex/nix/system/booted)" /nix/store/sys-second
+  guest_stop nix
+  [ ! -e /nix/var/nix/gcroots/narthex/nix ]
+  ln -sfn /nix/store/sys-system /nix/var/nix/profiles/system
 }
 
 @test "Path= to something without an init: the error names it" {

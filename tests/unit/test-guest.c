@@ -67,7 +67,7 @@ static void put_link(const char *path, const char *target)
 
 static enum init_kind kind(void)
 {
-	return guest_init_kind(&launch.config, root);
+	return guest_init_kind(&launch, root);
 }
 
 static void without_an_init(void **state)
@@ -143,14 +143,14 @@ static void hostile_inits(void **state)
 
 static void a_nixos_system(void **state)
 {
-	launch.config.path = strdup("/nix/store/abc-system");
+	launch.system = strdup("/nix/store/abc-system");
 	put("/sbin/init", "");
 	assert_int_equal(kind(), INIT_OTHER);
 	put("/nix/store/def-systemd/bin/x", "");
 	put_link("/nix/store/abc-system/systemd", "/nix/store/def-systemd");
 	assert_int_equal(kind(), INIT_SYSTEMD);
-	free(launch.config.path);
-	launch.config.path = strdup("/profile");
+	free(launch.system);
+	launch.system = strdup("/profile");
 	put_link("/profile", "/nix/store/abc-system");
 	assert_int_equal(kind(), INIT_SYSTEMD);
 }
