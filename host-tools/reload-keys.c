@@ -24,7 +24,8 @@ static const struct {
 		"LimitRTPRIO LimitRTTIME OOMScoreAdjust CPUAffinity ResolvConf Timezone "
 		"LinkJournal SuppressSync" },
 	{ RELOAD_RESTART, "Files",
-		"Root Store PerContainerNix TemporaryFileSystem ReadOnly Volatile BindUser "
+		"Root Store PerContainerNix NixDaemon TemporaryFileSystem ReadOnly Volatile "
+		"BindUser "
 		"Inaccessible Overlay OverlayReadOnly PrivateUsersChown PrivateUsersOwnership" },
 	/* the network namespace itself */
 	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming Port" },
