@@ -57,13 +57,15 @@ int session_cgroups_open(struct session_cgroups *cgroups)
 	own = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
 	if (!own)
 		return -ENOENT;
-	own = strchr(own, '/');
+	own += strcspn(own, "/");
 	end = strchr(own, '\n');
 	if (end)
 		*end = '\0';
 	*strrchr(own, '/') = '\0'; /* the parent */
-	if (asprintf(&path, "%s%s/" SESSIONS_UNIT, mount, own) < 0)
+	if (asprintf(&path, "%s%s/" SESSIONS_UNIT, mount, own) < 0) {
+		path = NULL;
 		return -ENOMEM;
+	}
 	cgroups->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return cgroups->fd < 0 ? -errno : 0;
 }

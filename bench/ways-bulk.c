@@ -109,7 +109,7 @@ static int measure_direction(struct ways *ways, const char *direction, size_t me
 
 int measure_bulk(struct ways *ways, size_t mebibytes)
 {
-	double speeds[ARRAY_SIZE(directions)][WAYS_MAX];
+	double speeds[ARRAY_SIZE(directions)][WAYS_MAX] = {};
 
 	(void)signal(SIGPIPE, SIG_IGN);
 	for (size_t d = 0; d < ARRAY_SIZE(directions); d++) {

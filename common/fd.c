@@ -96,15 +96,12 @@ int fd_send_message(int sock, const void *data, size_t len, const int *fds, size
 	if (n > FD_PASS_MAX)
 		return -EINVAL;
 	if (n > 0) {
-		struct cmsghdr *cmsg;
-
 		message.msg_control = &control;
 		message.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		cmsg = CMSG_FIRSTHDR(&message);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int) * n);
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n);
 	}
 	while (sendmsg(sock, &message, flags | MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)

@@ -126,8 +126,9 @@ static int declare(struct config_value *value, const char *word, enum config_lin
 	struct config_link *link;
 	int r = parse_pair(value, word, prefix, host, guest);
 
-	if (r == 0)
-		r = config_link_get(value->config, guest, &link);
+	if (r < 0)
+		return r;
+	r = config_link_get(value->config, guest, &link);
 	if (r < 0)
 		return r;
 	if (link->kind != LINK_UNDECLARED)

@@ -19,7 +19,7 @@ struct list {
 static int add(struct list *list, const char *text, size_t len)
 {
 	_cleanup_free_ char *name = strndup(text, len);
-	char **bigger = reallocarray(list->names, list->n + 2, sizeof(char *));
+	char **bigger = realloc(list->names, (list->n + 2) * sizeof(char *));
 
 	if (bigger)
 		list->names = bigger;

@@ -80,6 +80,7 @@ UNINSTRUMENTED static int wait_for_death(int stat_fd)
 		if (n < 0)
 			return (int)n;
 		for (long i = 0; i + 2 < n; i++)
+			/* NOLINTNEXTLINE(clang-analyzer-core.*): the kernel has written them */
 			if (text[i] == ')' && text[i + 1] == ' ')
 				end = text + i + 2; /* the last one: names may have them, too */
 		if (!end)

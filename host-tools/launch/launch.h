@@ -24,8 +24,8 @@ struct launch {
 	struct container_config config;
 	bool has_file;		 /* it was read from a file, */
 	const char *config_file; /* this one; NULL: the usual one */
-	bool foreground; /* stdio is the caller's, not the journal's */
-	bool service;	 /* run by systemd, with a delegated cgroup */
+	bool foreground;	 /* stdio is the caller's, not the journal's */
+	bool service;		 /* run by systemd, with a delegated cgroup */
 	struct state state;
 	struct uid_range range;
 	struct cgroup cgroup;

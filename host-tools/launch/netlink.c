@@ -276,7 +276,7 @@ int netlink_take_answers(struct netlink *nl, const void *buffer, size_t len,
 /* Receives once what the kernel says. The number of bytes or -errno. */
 static ssize_t receive_some(struct netlink *nl, void *buffer, size_t size)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = {};
 	ssize_t n;
 
 	do {

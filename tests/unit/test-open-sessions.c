@@ -60,8 +60,8 @@ static void put(int fd, const char *door, const char *user, uint64_t since)
 	struct session_record record = { .since_usec = since };
 	char text[SESSION_RECORD_SIZE];
 
-	strcpy(record.door, door);
-	strcpy(record.user, user);
+	(void)snprintf(record.door, sizeof(record.door), "%s", door);
+	(void)snprintf(record.user, sizeof(record.user), "%s", user);
 	session_record_write(text, &record);
 	assert_int_equal(fd_write_all(fd, text, sizeof(text)), 0);
 }

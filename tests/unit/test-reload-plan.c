@@ -23,7 +23,7 @@ static struct container_config make(const char *first, ...)
 		char text[256], *key, *value = text;
 
 		(void)snprintf(text, sizeof(text), "%s", line);
-		key = strsep(&value, "/");
+		(void)strsep(&value, "/");
 		key = strsep(&value, "=");
 		assert_int_equal(config_set(&config, "test", text, key, value), 0);
 	}

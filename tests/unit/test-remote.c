@@ -69,8 +69,10 @@ static void assert_takes(const char *const *given, const char *wanted)
 	char words[8][16], *argv[9] = {};
 	int argc, c;
 
-	for (argc = 0; given[argc]; argc++)
-		argv[argc] = strcpy(words[argc], given[argc]);
+	for (argc = 0; given[argc]; argc++) {
+		(void)snprintf(words[argc], sizeof(words[argc]), "%s", given[argc]);
+		argv[argc] = words[argc];
+	}
 	optind = opterr = 0;
 	while ((c = getopt_long(argc, argv, "+tH:", options, NULL)) >= 0)
 		if (c == 'H')

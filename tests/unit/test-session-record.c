@@ -28,8 +28,8 @@ static void round_trip(const char *door, const char *user, uint64_t since, const
 {
 	struct session_record in = { .since_usec = since };
 
-	strcpy(in.door, door);
-	strcpy(in.user, user);
+	(void)snprintf(in.door, sizeof(in.door), "%s", door);
+	(void)snprintf(in.user, sizeof(in.user), "%s", user);
 	session_record_write(text, &in);
 	assert_int_equal(text[sizeof(text) - 1], '\n');
 	assert_int_equal(session_record_parse(text, &record), 1);

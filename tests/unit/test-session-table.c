@@ -87,6 +87,7 @@ static void test_life(void **state)
 	assert_int_equal(session_table_open(&table, dir), 0);
 	assert_int_equal(listed(&record), 0);
 	c = session_table_add(&table, "root-shell", "root", session_clock_usec());
+	assert_true(c >= 0);
 	session_table_close(&table);
 	assert_int_equal(listed(&record), 0);
 }
