@@ -25,6 +25,9 @@ const struct verb_option exec_options[] = {
 		.from_caller = true },
 	{ .name = "login", .help = "run it in a login shell, with a PAM session" },
 	{ .name = "detach", .help = "return when it runs; its output is discarded", .letter = 'd' },
+	{ .name = "record",
+		.arg = "FILE",
+		.help = "with --tty, write what is shown to a new FILE (asciicast v2)" },
 	{ .name = "root",
 		.arg = "DIR",
 		.help = "the root directory of a container of somebody else, instead of NAME" },
@@ -70,6 +73,8 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 		q->user = arg;
 	else if (strcmp(option->name, "root") == 0)
 		q->place.root = arg;
+	else if (strcmp(option->name, "record") == 0)
+		q->record = arg;
 	else if (strcmp(option->name, "env") == 0)
 		return add_env(t, arg);
 	else if (strcmp(option->name, "workdir") == 0)
@@ -85,6 +90,10 @@ static int check(const struct verb *verb, const struct exec_request *q)
 	}
 	if ((q->flags & EXEC_TTY) && (q->flags & EXEC_DETACH)) {
 		log_error("%s: --tty and --detach exclude each other", verb->name);
+		return STATUS_USAGE;
+	}
+	if (q->record && !(q->flags & EXEC_TTY)) {
+		log_error("%s: --record needs --tty", verb->name);
 		return STATUS_USAGE;
 	}
 	if (!q->argv[0] && !(q->flags & EXEC_LOGIN))

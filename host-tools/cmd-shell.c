@@ -4,6 +4,7 @@
 
 #include "exec-client.h"
 #include "exec-message.h"
+#include "log.h"
 #include "verbs.h"
 
 #include <string.h>
@@ -14,6 +15,9 @@ const struct verb_option shell_options[] = {
 		.arg = "USER",
 		.help = "a user of the container (default: root)",
 		.letter = 'u' },
+	{ .name = "record",
+		.arg = "FILE",
+		.help = "write what is shown to a new FILE (asciicast v2)" },
 	{ .name = "root",
 		.arg = "DIR",
 		.help = "the root directory of a container of somebody else, instead of NAME" },
@@ -27,6 +31,8 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 	if (strcmp(option->name, "user") == 0) {
 		q->user = arg;
 		q->flags |= EXEC_PAM;
+	} else if (strcmp(option->name, "record") == 0) {
+		q->record = arg;
 	} else if (strcmp(option->name, "root") == 0) {
 		q->place.root = arg;
 	}
@@ -48,5 +54,9 @@ int cmd_shell(const struct verb *verb, int argc, char **argv)
 	/* a script on stdin gets a shell without a terminal, as with ssh */
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
 		q.flags |= EXEC_TTY;
+	if (q.record && !(q.flags & EXEC_TTY)) {
+		log_error("%s: --record needs a terminal", verb->name);
+		return STATUS_USAGE;
+	}
 	return exec_client(&q);
 }

@@ -15,6 +15,7 @@
 
 #include "exec-client.h"
 
+#include "asciicast.h"
 #include "cleanup.h"
 #include "exec-answers.h"
 #include "exec-message.h"
@@ -47,6 +48,7 @@ struct session {
 	struct lane lanes[LANES];
 	struct terminal_raw raw;
 	struct terminal_escape escape;
+	struct asciicast cast;
 	int64_t deadline_ms; /* for the first answer */
 	struct exec_answers answers;
 	bool term_seen;
@@ -147,6 +149,49 @@ static bool on_keys(void *arg, const char *data, size_t len)
 	return terminal_escape_seen(&s->escape, data, len, door_clock_ms());
 }
 
+static bool on_output(void *arg, const char *data, size_t len)
+{
+	struct session *s = arg;
+
+	asciicast_output(&s->cast, data, len);
+	return false;
+}
+
+/* Behind everything that can fail before the command is sent. */
+static int open_recording(struct session *s)
+{
+	const struct exec_request *q = s->request;
+	_cleanup_free_ char *command = q->argv[0] ? remote_quote(q->argv) : NULL;
+	struct asciicast_header header = {
+		.title = q->place.root ?: q->place.name,
+		.command = command,
+	};
+	struct winsize size = {};
+	int r;
+
+	(void)ioctl(s->master, TIOCGWINSZ, &size);
+	header.columns = size.ws_col;
+	header.rows = size.ws_row;
+	r = asciicast_open(&s->cast, q->record, &header);
+	if (r < 0)
+		return log_errno(r, "cannot record to '%s'", q->record);
+	s->lanes[LANE_OUT].filter = on_output;
+	s->lanes[LANE_OUT].arg = s;
+	return 0;
+}
+
+/* A recording of nothing isn't kept. */
+static void close_recording(struct session *s)
+{
+	bool recorded = s->cast.fd >= 0;
+	int r = asciicast_close(&s->cast);
+
+	if (recorded && !s->answers.started)
+		(void)unlink(s->request->record);
+	else if (r < 0)
+		log_errno(r, "the recording '%s' is cut short", s->request->record);
+}
+
 static int open_terminal(struct session *s, int *ret_slave)
 {
 	int fds[2];
@@ -237,6 +282,8 @@ static int begin(struct session *s)
 		r = open_terminal(s, fds);
 	if (r >= 0)
 		r = open_signals(s);
+	if (r >= 0 && s->request->record)
+		r = open_recording(s);
 	if (r >= 0 && s->tty)
 		r = terminal_raw_enter(&s->raw);
 	if (r < 0)
@@ -265,6 +312,14 @@ static bool is_enough(struct session *s, int signal_number)
 	return s->tty && (signal_number == SIGHUP || (signal_number == SIGTERM && second));
 }
 
+static void take_size(struct session *s)
+{
+	struct winsize size;
+
+	if (terminal_copy_size(s->master) == 0 && ioctl(s->master, TIOCGWINSZ, &size) == 0)
+		asciicast_resize(&s->cast, size.ws_col, size.ws_row);
+}
+
 static void take_signals(struct session *s)
 {
 	struct signalfd_siginfo info;
@@ -274,7 +329,7 @@ static void take_signals(struct session *s)
 
 		if (number == SIGWINCH) {
 			if (s->tty)
-				(void)terminal_copy_size(s->master);
+				take_size(s);
 			continue;
 		}
 		send_signal(s, number);
@@ -400,14 +455,16 @@ int exec_client(const struct exec_request *request)
 	s->ends_with_reader = !s->tty && getenv(REMOTE_VARIABLE);
 	s->master = s->sock = s->signal_fd = s->quick = -EBADF;
 	s->answers = (struct exec_answers){ .request = request, .status = -1 };
+	s->cast.fd = -EBADF;
 	for (size_t i = 0; i < LANES; i++)
 		s->lanes[i].buffer = buffers[i];
 	if (exec_hold_stdio() < 0 || begin(s) < 0) {
-		terminal_raw_leave(&s->raw);
-		return STATUS_FAILED;
+		s->answers.status = STATUS_FAILED;
+	} else {
+		run(s);
+		drain(s);
 	}
-	run(s);
-	drain(s);
 	terminal_raw_leave(&s->raw);
+	close_recording(s);
 	return s->answers.status;
 }

@@ -14,6 +14,7 @@ struct exec_request {
 	const char *user;      /* NULL: root */
 	const char *directory; /* NULL: see docs/exec-protocol.md */
 	char *const *argv;     /* NULL-terminated, may be empty with EXEC_LOGIN or EXEC_SHELL */
+	const char *record;    /* with EXEC_TTY: a new file for what is shown; NULL: none */
 	char *const *env;      /* NULL-terminated, may be NULL; TERM is added for a pty */
 };
 

@@ -35,11 +35,12 @@ static const struct verb verbs[] = {
 	},
 	{
 		.name = "login",
-		.args = "NAME|--root=DIR",
+		.args = "[OPTION…] NAME|--root=DIR",
 		.help = "log in to a container with name and password",
 		.more = "^] three times within a second leaves the session.",
 		.options = login_options,
 		.run = cmd_login,
+		.interspersed = true,
 		.interactive = true,
 	},
 	{

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 int terminal_raw_enter(struct terminal_raw *terminal)
@@ -34,15 +33,27 @@ void terminal_raw_leave(struct terminal_raw *terminal)
 	terminal->active = false;
 }
 
-int terminal_copy_size(int master)
+int terminal_size(struct winsize *ret)
 {
 	static const int from[] = { STDOUT_FILENO, STDIN_FILENO, STDERR_FILENO };
 	struct winsize size;
 
 	for (size_t i = 0; i < sizeof(from) / sizeof(from[0]); i++)
-		if (ioctl(from[i], TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0)
-			return ioctl(master, TIOCSWINSZ, &size) < 0 ? -errno : 0;
+		if (ioctl(from[i], TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0) {
+			*ret = size;
+			return 0;
+		}
 	return -ENOTTY;
+}
+
+int terminal_copy_size(int master)
+{
+	struct winsize size;
+	int r = terminal_size(&size);
+
+	if (r < 0)
+		return r;
+	return ioctl(master, TIOCSWINSZ, &size) < 0 ? -errno : 0;
 }
 
 bool terminal_escape_seen(

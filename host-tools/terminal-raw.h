@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 
 struct terminal_raw {
@@ -19,8 +20,10 @@ int terminal_raw_enter(struct terminal_raw *terminal);
 /* As it was; safe when nothing was changed. Never stops a process in the background. */
 void terminal_raw_leave(struct terminal_raw *terminal);
 
-/* The size of the caller's terminal, from stdout, stdin or stderr, becomes master's (borrowed).
- * -ENOTTY when there is none. */
+/* The size of the caller's terminal, from stdout, stdin or stderr. -ENOTTY when there is none. */
+int terminal_size(struct winsize *ret);
+
+/* It becomes master's (borrowed). */
 int terminal_copy_size(int master);
 
 /* The way out of a session that doesn't answer: the key ^] three times within a second. */

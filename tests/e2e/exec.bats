@@ -308,6 +308,89 @@ no_process() { # PATTERN
   matches "$output" "no permission.*'narthex login'"
 }
 
+# --- recordings ------------------------------------------------------------------------------------
+
+replay() { # FILE [events]
+  "$BATS_TEST_DIRNAME/replay" "$@"
+}
+
+@test "--record of exec -t: what was shown, sizes, only for its owner" {
+  local cast=$BATS_TEST_TMPDIR/cast
+  talk cast="$cast" 'spawn -noecho sh -c {stty rows 33 cols 101; TERM=vt220 narthex exec ex -t --record "$0" -- sh -c "printf \\\\303; stty size; printf \\\\244; printf \"\\\\033\\\\001\\\\377\\\\n\"; trap \"stty size; exit\" WINCH; echo ready; tail -f /dev/null & wait"} $cast
+    need ready
+    exec stty rows 41 cols 111 <$spawn_out(slave,name)
+    need {41 111}; need_eof'
+  equal "$(stat -c %a "$cast")" 600
+  matches "$(head -n 1 "$cast")" '"width": 101, "height": 33, .*"command": "sh -c .*"title": "ex", "env": \{"TERM": "vt220"\}\}$'
+  equal "$(replay "$cast")" $'\xef\xbf\xbd33 101\r\n\xef\xbf\xbd\e\001\xef\xbf\xbd\r\nready\r\n41 111\r'
+  matches "$(replay "$cast" events)" '[0-9.]+ r 111x41'
+  run ex -t --record "$cast" -- true </dev/null
+  equal "$status" 125
+  matches "$output" "cannot record to '$cast': File exists"
+  run ex --record "$cast.new" -- true
+  equal "$status" 2
+  matches "$output" '--record needs --tty'
+  run -127 ex -t --record "$cast.new" -- no-such-command </dev/null
+  [ ! -e "$cast.new" ]
+}
+
+@test "--record keeps all of 5 MB, in characters of several bytes" {
+  local cast=$BATS_TEST_TMPDIR/cast text
+  run -0 ex -- sh -c 'yes "aäb€c😀" | head -c 5000001 >/root/text; sha256sum </root/text'
+  text=$output
+  ex -t --record "$cast" -- sh -c 'stty -opost; cat /root/text' </dev/null >"$BATS_TEST_TMPDIR/shown"
+  replay "$cast" >"$BATS_TEST_TMPDIR/replayed"
+  equal "$(sha256sum <"$BATS_TEST_TMPDIR/shown")" "$text"
+  # its last character was cut
+  equal "$(head -c 4999990 "$BATS_TEST_TMPDIR/replayed" | sha256sum)" "$(head -c 4999990 "$BATS_TEST_TMPDIR/shown" | sha256sum)"
+}
+
+@test "--record of shell and login; passwords are not in it" {
+  local cast=$BATS_TEST_TMPDIR/cast
+  talk cast="$cast" 'spawn -noecho narthex shell --record=$cast.shell ex
+    need {# }; send "echo in the shell\r"; need {in the shell.*in the shell}; need {# }; send "exit 7\r"; need_eof
+    if {[lindex [wait] 3] != 7} { exit 96 }'
+  matches "$(replay "$cast.shell")" 'echo in the shell.*in the shell'
+  run -2 narthex shell --record "$cast.none" ex </dev/null
+  matches "$output" '--record needs a terminal'
+  ex -- sh -c 'echo root:very-secret | chpasswd'
+  talk cast="$cast" 'spawn -noecho sh -c {stty rows 33 cols 101; exec narthex login ex --record $0} $cast.login
+    need {login: }
+    exec stty rows 41 cols 111 <$spawn_out(slave,name)
+    send "root\r"; need {assword: }; send "very-secret\r"; need {# }; send "id -u; exit\r"; need_eof'
+  matches "$(replay "$cast.login")" 'login: root.*assword: .*id -u; exit'
+  matches "$(head -n 1 "$cast.login")" '"width": 101, "height": 33,'
+  matches "$(replay "$cast.login" events)" ' r 111x41'
+  not grep -q very-secret "$cast.login"
+}
+
+@test "a recording that is cut by the client's death can be replayed up to there" {
+  local pid cast=$BATS_TEST_TMPDIR/cast
+  narthex exec ex -t --record "$cast" -- sh -c 'while :; do seq 1000; done' </dev/null >/dev/null 3>&- &
+  pid=$!
+  poll 20 larger "$cast" 100000
+  kill -KILL $pid
+  wait $pid || true
+  matches "$(replay "$cast" | head -n 2)" $'^1\r\n2'
+}
+
+larger() { # FILE BYTES
+  [ "$(stat -c %s "$1")" -gt "$2" ]
+}
+
+@test "a recording on a disk that is full ends whole, and the session goes on" {
+  local d=$BATS_TEST_TMPDIR/small
+  mkdir "$d"
+  mount -t tmpfs -o size=64k none "$d"
+  run ex -t --record "$d/cast" -- sh -c 'seq 30000; exit 5' </dev/null
+  "$BATS_TEST_DIRNAME/replay" "$d/cast" >"$BATS_TEST_TMPDIR/replayed" && replayed=yes
+  umount "$d"
+  equal "$status" 5
+  matches "$output" '30000.*the recording .* is cut short: No space left'
+  equal "$replayed" yes
+  matches "$(head -n 2 "$BATS_TEST_TMPDIR/replayed")" $'^1\r\n2'
+}
+
 # --- where doors lead -----------------------------------------------------------------------------
 
 @test "--root finds the door below any root" {
