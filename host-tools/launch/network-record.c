@@ -29,7 +29,7 @@ int record_open_directory(const char *name)
 	char path[sizeof(RUN_DIR) + NAME_MAX_LEN + sizeof("//private")];
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/%s/private", RUN_DIR, name);
+	(void)snprintf(path, sizeof(path), RUN_DIR "/%.*s/private", NAME_MAX_LEN, name);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
