@@ -4,9 +4,7 @@
 
 #include "cleanup.h"
 #include "config-value.h"
-#include "nearest.h"
 
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,54 +13,6 @@
 /* Below this a range would hold the host's own users; the guest's root would be one of them. */
 #define UID_BASE_MIN 65536
 #define UID_COUNT_DEFAULT 65536
-
-/*
- * libcap knows these too, but every program that reads a configuration would then load it, and
- * `narthex` is to start fast. A capability newer than the list is refused, never lost.
- */
-static const char *const capability_names[] = {
-	[CAP_CHOWN] = "CAP_CHOWN",
-	[CAP_DAC_OVERRIDE] = "CAP_DAC_OVERRIDE",
-	[CAP_DAC_READ_SEARCH] = "CAP_DAC_READ_SEARCH",
-	[CAP_FOWNER] = "CAP_FOWNER",
-	[CAP_FSETID] = "CAP_FSETID",
-	[CAP_KILL] = "CAP_KILL",
-	[CAP_SETGID] = "CAP_SETGID",
-	[CAP_SETUID] = "CAP_SETUID",
-	[CAP_SETPCAP] = "CAP_SETPCAP",
-	[CAP_LINUX_IMMUTABLE] = "CAP_LINUX_IMMUTABLE",
-	[CAP_NET_BIND_SERVICE] = "CAP_NET_BIND_SERVICE",
-	[CAP_NET_BROADCAST] = "CAP_NET_BROADCAST",
-	[CAP_NET_ADMIN] = "CAP_NET_ADMIN",
-	[CAP_NET_RAW] = "CAP_NET_RAW",
-	[CAP_IPC_LOCK] = "CAP_IPC_LOCK",
-	[CAP_IPC_OWNER] = "CAP_IPC_OWNER",
-	[CAP_SYS_MODULE] = "CAP_SYS_MODULE",
-	[CAP_SYS_RAWIO] = "CAP_SYS_RAWIO",
-	[CAP_SYS_CHROOT] = "CAP_SYS_CHROOT",
-	[CAP_SYS_PTRACE] = "CAP_SYS_PTRACE",
-	[CAP_SYS_PACCT] = "CAP_SYS_PACCT",
-	[CAP_SYS_ADMIN] = "CAP_SYS_ADMIN",
-	[CAP_SYS_BOOT] = "CAP_SYS_BOOT",
-	[CAP_SYS_NICE] = "CAP_SYS_NICE",
-	[CAP_SYS_RESOURCE] = "CAP_SYS_RESOURCE",
-	[CAP_SYS_TIME] = "CAP_SYS_TIME",
-	[CAP_SYS_TTY_CONFIG] = "CAP_SYS_TTY_CONFIG",
-	[CAP_MKNOD] = "CAP_MKNOD",
-	[CAP_LEASE] = "CAP_LEASE",
-	[CAP_AUDIT_WRITE] = "CAP_AUDIT_WRITE",
-	[CAP_AUDIT_CONTROL] = "CAP_AUDIT_CONTROL",
-	[CAP_SETFCAP] = "CAP_SETFCAP",
-	[CAP_MAC_OVERRIDE] = "CAP_MAC_OVERRIDE",
-	[CAP_MAC_ADMIN] = "CAP_MAC_ADMIN",
-	[CAP_SYSLOG] = "CAP_SYSLOG",
-	[CAP_WAKE_ALARM] = "CAP_WAKE_ALARM",
-	[CAP_BLOCK_SUSPEND] = "CAP_BLOCK_SUSPEND",
-	[CAP_AUDIT_READ] = "CAP_AUDIT_READ",
-	[CAP_PERFMON] = "CAP_PERFMON",
-	[CAP_BPF] = "CAP_BPF",
-	[CAP_CHECKPOINT_RESTORE] = "CAP_CHECKPOINT_RESTORE",
-};
 
 int config_parse_boot(struct config_value *value)
 {
@@ -218,43 +168,6 @@ int config_parse_machine_id(struct config_value *value)
 	if (strspn(id, "0") == 32)
 		return config_refuse(value, "must not be all zero");
 	return replace_string(value->field, id);
-}
-
-static int capability_bit(struct config_value *value, const char *word, uint64_t *mask)
-{
-	struct nearest nearest = { .given = word };
-
-	if (strcasecmp(word, "all") == 0) {
-		*mask |= (UINT64_C(1) << ARRAY_SIZE(capability_names)) - 1;
-		return 0;
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(capability_names); i++) {
-		if (strcasecmp(word, capability_names[i]) == 0) {
-			*mask |= UINT64_C(1) << i;
-			return 0;
-		}
-		nearest_offer(&nearest, capability_names[i]);
-	}
-	if (nearest.best)
-		return config_refuse(
-			value, "there is no capability '%s'; did you mean %s?", word, nearest.best);
-	return config_refuse(
-		value, "there is no capability '%s': see capabilities(7), or 'all'", word);
-}
-
-int config_parse_capabilities(struct config_value *value)
-{
-	uint64_t *field = value->field;
-	uint64_t mask = 0;
-	char **words = NULL;
-	int r = config_split(value, &words);
-
-	for (char **p = words; r == 0 && p && *p; p++)
-		r = capability_bit(value, *p, &mask);
-	if (r == 0)
-		*field = words ? *field | mask : 0;
-	config_list_free(words);
-	return r;
 }
 
 static int parse_uid_range(struct config_value *value)

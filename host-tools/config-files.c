@@ -49,11 +49,7 @@ int config_parse_store(struct config_value *value)
 	return 0;
 }
 
-/*
- * Takes what stands before the next ':' off *p, without its backslashes; "\:" is a colon that
- * separates nothing. *p is NULL after the last part.
- */
-static int next_part(struct config_value *value, const char **p, char **ret)
+int config_next_part(struct config_value *value, const char **p, char **ret)
 {
 	const char *in = *p;
 	char *part, *out;
@@ -74,9 +70,7 @@ static int next_part(struct config_value *value, const char **p, char **ret)
 	return 0;
 }
 
-/* Places in a container that the launcher furnishes itself; their insides are free, but for its
- * own. */
-static int check_target(struct config_value *value, const char *target)
+int config_check_target(struct config_value *value, const char *target)
 {
 	static const char *const ours[] = { "/", "/dev", "/proc", "/run", "/run/host", "/sys" };
 
@@ -104,9 +98,12 @@ static int parse_bind_option(
 		bind->ids = BIND_IDS_HOST;
 	else if (strcmp(option, "rootidmap") == 0)
 		bind->ids = BIND_IDS_ROOT;
+	else if (strcmp(option, "owneridmap") == 0)
+		bind->ids = BIND_IDS_OWNER;
 	else
 		return config_refuse(value,
-			"there is no option '%s': rbind, norbind, idmap, rootidmap, noidmap",
+			"there is no option '%s': rbind, norbind, idmap, rootidmap, owneridmap, "
+			"noidmap",
 			option);
 	return 0;
 }
@@ -123,6 +120,11 @@ static int parse_bind_options(
 	return r;
 }
 
+const char *config_bind_source(const struct config_bind *bind)
+{
+	return bind->inside || bind->temporary ? NULL : bind->source;
+}
+
 static void bind_done(struct config_bind *bind)
 {
 	free(bind->source);
@@ -136,9 +138,9 @@ static int parse_bind_text(struct config_value *value, struct config_bind *bind)
 	const char *p = value->text, *path;
 	int r;
 
-	r = next_part(value, &p, &source);
+	r = config_next_part(value, &p, &source);
 	if (r == 0 && p)
-		r = next_part(value, &p, &target);
+		r = config_next_part(value, &p, &target);
 	if (r == 0 && p)
 		r = parse_bind_options(value, bind, p);
 	if (r < 0)
@@ -148,18 +150,26 @@ static int parse_bind_text(struct config_value *value, struct config_bind *bind)
 		bind->optional = true;
 		path++;
 	}
-	if (*path == '+')
-		return config_refuse(value, "a source inside the container's root ('+') is not "
-					    "supported: the guest could swap it for a link to the "
-					    "host's files");
-	if (*path == '\0')
-		return config_refuse(value, "no source: a temporary one is not supported, use "
-					    "TemporaryFileSystem=");
-	r = config_clean_path(value, path, &bind->source);
+	if (*path == '+') {
+		bind->inside = true;
+		path++;
+	}
+	if (*path == '\0') {
+		if (bind->inside || bind->optional || !target || !*target)
+			return config_refuse(value, "no source");
+		bind->temporary = true;
+		bind->source = strdup("");
+		r = bind->source ? 0 : -ENOMEM;
+	} else {
+		r = config_clean_path(value, path, &bind->source);
+	}
 	if (r == 0)
 		r = config_clean_path(value, target && *target ? target : path, &bind->target);
+	if (r == 0 && (bind->inside || bind->temporary) && bind->ids != BIND_IDS_HOST)
+		return config_refuse(value, "what is of the container itself has the container's "
+					    "owners: remove the idmap");
 	if (r == 0)
-		r = check_target(value, bind->target);
+		r = config_check_target(value, bind->target);
 	return r;
 }
 
@@ -278,11 +288,11 @@ static int parse_tmpfs_text(struct config_value *value, struct config_tmpfs *tmp
 	char *rest, *option;
 	int r;
 
-	r = next_part(value, &p, &target);
+	r = config_next_part(value, &p, &target);
 	if (r == 0)
 		r = config_clean_path(value, target, &tmpfs->target);
 	if (r == 0)
-		r = check_target(value, tmpfs->target);
+		r = config_check_target(value, tmpfs->target);
 	if (r < 0 || !p || !*p)
 		return r;
 	rest = copy = strdup(p);
@@ -307,6 +317,10 @@ void config_forget_mounts(struct container_config *config)
 	forget_binds(config, true);
 	while (config->n_tmpfs > 0)
 		tmpfs_done(&config->tmpfs[--config->n_tmpfs]);
+	while (config->n_overlays > 0)
+		config_overlay_done(&config->overlays[--config->n_overlays]);
+	config_list_free(TAKE_PTR(config->inaccessible));
+	free(TAKE_PTR(config->overlays));
 	free(TAKE_PTR(config->binds));
 	free(TAKE_PTR(config->tmpfs));
 }

@@ -9,12 +9,14 @@
 #include "nearest.h"
 
 #include <string.h>
+#include <sys/resource.h>
 
 /* clang-format off */
 #define KEY(section, key, parse, member) \
 	{ section, key, parse, offsetof(struct container_config, member) }
 #define LINK_KEY(key, parse, member) { "Link", key, parse, offsetof(struct config_link, member) }
 #define WHOLE(section, key, parse) { section, key, parse, 0 } /* sets more than one member */
+#define LIMIT_KEY(kind) KEY("Exec", "Limit" #kind, config_parse_limit, limits[RLIMIT_##kind])
 #define LATER(section, key) { section, key, NULL, 0 }
 
 const struct config_key config_keys[] = {
@@ -33,6 +35,29 @@ const struct config_key config_keys[] = {
 	WHOLE("Exec", "PrivateUsers", config_parse_private_users),
 	KEY("Exec", "NotifyReady", config_parse_tristate, notify_ready),
 	KEY("Exec", "KillSignal", config_parse_signal, kill_signal),
+	KEY("Exec", "AmbientCapability", config_parse_ambient_capabilities, capability_ambient),
+	KEY("Exec", "NoNewPrivileges", config_parse_bool, no_new_privileges),
+	KEY("Exec", "User", config_parse_user, user),
+	WHOLE("Exec", "PivotRoot", config_parse_pivot_root),
+	KEY("Exec", "Personality", config_parse_personality, personality),
+	WHOLE("Exec", "OOMScoreAdjust", config_parse_oom_score_adjust),
+	KEY("Exec", "CPUAffinity", config_parse_cpu_affinity, cpu_affinity),
+	LIMIT_KEY(CPU),
+	LIMIT_KEY(FSIZE),
+	LIMIT_KEY(DATA),
+	LIMIT_KEY(STACK),
+	LIMIT_KEY(CORE),
+	LIMIT_KEY(RSS),
+	LIMIT_KEY(NOFILE),
+	LIMIT_KEY(AS),
+	LIMIT_KEY(NPROC),
+	LIMIT_KEY(MEMLOCK),
+	LIMIT_KEY(LOCKS),
+	LIMIT_KEY(SIGPENDING),
+	LIMIT_KEY(MSGQUEUE),
+	LIMIT_KEY(NICE),
+	LIMIT_KEY(RTPRIO),
+	LIMIT_KEY(RTTIME),
 
 	KEY("Files", "Root", config_parse_root, root),
 	KEY("Files", "Store", config_parse_store, store),
@@ -41,6 +66,13 @@ const struct config_key config_keys[] = {
 	WHOLE("Files", "Bind", config_parse_bind),
 	WHOLE("Files", "BindReadOnly", config_parse_bind_read_only),
 	WHOLE("Files", "TemporaryFileSystem", config_parse_tmpfs),
+	WHOLE("Files", "Overlay", config_parse_overlay),
+	WHOLE("Files", "OverlayReadOnly", config_parse_overlay_read_only),
+	KEY("Files", "Inaccessible", config_parse_inaccessible, inaccessible),
+	KEY("Files", "ReadOnly", config_parse_bool, read_only),
+	KEY("Files", "Volatile", config_parse_volatile, volatile_mode),
+	KEY("Files", "PrivateUsersOwnership", config_parse_ownership, ownership),
+	KEY("Files", "PrivateUsersChown", config_parse_ownership_chown, ownership),
 
 	WHOLE("Network", "Private", config_parse_private),
 	WHOLE("Network", "VirtualEthernet", config_parse_veth),
@@ -75,42 +107,12 @@ const struct config_key config_keys[] = {
 	LINK_KEY("Gateway6", config_parse_address6, gateway6),
 
 	/* systemd.nspawn(5) of systemd 252, and what design has for later */
-	LATER("Exec", "User"),
-	LATER("Exec", "PivotRoot"),
-	LATER("Exec", "AmbientCapability"),
-	LATER("Exec", "NoNewPrivileges"),
-	LATER("Exec", "Personality"),
 	LATER("Exec", "SystemCallFilter"),
-	LATER("Exec", "LimitCPU"),
-	LATER("Exec", "LimitFSIZE"),
-	LATER("Exec", "LimitDATA"),
-	LATER("Exec", "LimitSTACK"),
-	LATER("Exec", "LimitCORE"),
-	LATER("Exec", "LimitRSS"),
-	LATER("Exec", "LimitNOFILE"),
-	LATER("Exec", "LimitAS"),
-	LATER("Exec", "LimitNPROC"),
-	LATER("Exec", "LimitMEMLOCK"),
-	LATER("Exec", "LimitLOCKS"),
-	LATER("Exec", "LimitSIGPENDING"),
-	LATER("Exec", "LimitMSGQUEUE"),
-	LATER("Exec", "LimitNICE"),
-	LATER("Exec", "LimitRTPRIO"),
-	LATER("Exec", "LimitRTTIME"),
-	LATER("Exec", "OOMScoreAdjust"),
-	LATER("Exec", "CPUAffinity"),
 	LATER("Exec", "ResolvConf"),
 	LATER("Exec", "Timezone"),
 	LATER("Exec", "LinkJournal"),
 	LATER("Exec", "SuppressSync"),
-	LATER("Files", "ReadOnly"),
-	LATER("Files", "Volatile"),
 	LATER("Files", "BindUser"),
-	LATER("Files", "Inaccessible"),
-	LATER("Files", "Overlay"),
-	LATER("Files", "OverlayReadOnly"),
-	LATER("Files", "PrivateUsersChown"),
-	LATER("Files", "PrivateUsersOwnership"),
 	LATER("Network", "Port"),
 	{},
 };

@@ -290,9 +290,15 @@ static int check_out_of_reach(const struct loader *loader)
 	if (r == 0)
 		r = check_not_below(loader, config->root, "the container's own tree");
 	for (size_t i = 0; r == 0 && i < config->n_binds; i++)
-		if (!config->binds[i].read_only)
+		if (!config->binds[i].read_only && config_bind_source(&config->binds[i]))
 			r = check_not_below(loader, config->binds[i].source,
 				"which Bind= lets the container write");
+	for (size_t i = 0; r == 0 && i < config->n_overlays; i++) {
+		const char *top = config_overlay_upper(&config->overlays[i]);
+
+		if (top)
+			r = check_not_below(loader, top, "which Overlay= lets the container write");
+	}
 	return r;
 }
 

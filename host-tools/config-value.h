@@ -55,6 +55,18 @@ int config_split(struct config_value *value, char ***ret);
 /* An absolute path without "..", superfluous slashes and dots removed, into a new string. */
 int config_clean_path(struct config_value *value, const char *text, char **ret);
 
+/*
+ * Takes what stands before the next ':' off *p, without its backslashes; "\:" is a colon that
+ * separates nothing. *p is NULL after the last part.
+ */
+int config_next_part(struct config_value *value, const char **p, char **ret);
+
+/* Refuses places in a container that the launcher furnishes itself; their insides are free, but for
+ * its own. */
+int config_check_target(struct config_value *value, const char *target);
+
+void config_overlay_done(struct config_overlay *overlay);
+
 /* Whether the kernel takes it as the name of an interface, and no tool stumbles over it. */
 bool config_interface_name_is_valid(const char *name);
 
@@ -77,7 +89,7 @@ int config_number(const char *text, uint64_t max, uint64_t *ret);
 #define DEFAULT_STORE "/nix/store"
 int config_default_store(char **ret);
 
-/* Frees all binds and tmpfs. */
+/* Frees all binds, tmpfs, overlays and masks. */
 void config_forget_mounts(struct container_config *config);
 
 config_parser config_parse_bool, config_parse_tristate, config_parse_path;
@@ -85,8 +97,13 @@ config_parser config_parse_boot, config_parse_private, config_parse_veth;
 config_parser config_parse_parameters, config_parse_environment, config_parse_hostname,
 	config_parse_machine_id, config_parse_capabilities, config_parse_private_users,
 	config_parse_signal;
+config_parser config_parse_user, config_parse_pivot_root, config_parse_ambient_capabilities,
+	config_parse_personality, config_parse_oom_score_adjust, config_parse_cpu_affinity,
+	config_parse_limit;
 config_parser config_parse_root, config_parse_store, config_parse_bind, config_parse_bind_read_only,
 	config_parse_tmpfs;
+config_parser config_parse_volatile, config_parse_ownership, config_parse_ownership_chown,
+	config_parse_inaccessible, config_parse_overlay, config_parse_overlay_read_only;
 config_parser config_parse_address4, config_parse_address6, config_parse_mac, config_parse_mtu,
 	config_parse_vlan, config_parse_interface, config_parse_zone, config_parse_veth_extra,
 	config_parse_macvlan, config_parse_ipvlan, config_parse_moved, config_parse_naming;

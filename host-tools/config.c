@@ -29,6 +29,7 @@ int config_default(const char *name, struct container_config *ret)
 		.boot = true,
 		.private_users = PRIVATE_USERS_PICK,
 		.notify_ready = AUTO,
+		.personality = CONFIG_PERSONALITY_HOST,
 		.boot_written = AUTO,
 		.private_written = AUTO,
 		.veth_written = AUTO,
@@ -66,6 +67,9 @@ void config_done(struct container_config *config)
 	free(config->hostname);
 	free(config->machine_id);
 	free(config->working_directory);
+	free(config->user);
+	free(config->pivot_root);
+	free(config->pivot_root_old);
 	free(config->root);
 	free(config->store);
 	free(config->namespace_path);
@@ -99,6 +103,21 @@ static int check_name(const struct container_config *config, const char *where)
 	return 0;
 }
 
+/* What an ambient capability is to be must be in the bounding set. */
+static int check_capabilities(const struct container_config *config, const char *where)
+{
+	uint64_t missing = config->capability_ambient & ~config_capabilities(config);
+	char names[256];
+
+	if (missing == 0)
+		return 0;
+	config_capability_names(missing, names, sizeof(names));
+	log_error("%s: AmbientCapability= has %s, which the container's bounding set doesn't: add "
+		  "it to Capability=, or take it out of DropCapability=",
+		where, names);
+	return -EINVAL;
+}
+
 static int check_exec(const struct container_config *config, const char *where)
 {
 	int r = 0;
@@ -112,36 +131,75 @@ static int check_exec(const struct container_config *config, const char *where)
 					 : "Boot=no needs Parameters=, the command to run");
 	if (!config->boot && config->path)
 		r = fault(where, "Path= names a system to boot, Boot=no says not to: remove one");
+	if (config->boot && config->user)
+		r = fault(where, "User= is for a command: an init must be root; set Boot=no, or "
+				 "remove it");
+	if (config->boot && config->capability_ambient)
+		r = fault(where,
+			"AmbientCapability= is for a command: an init is root, and has the "
+			"whole bounding set; set Boot=no, or remove it");
+	if (check_capabilities(config, where) < 0)
+		r = -EINVAL;
 	if (config->path && !config->store)
 		r = fault(where, "Path= needs a store for the container to see it: set Store=");
 	return r;
 }
 
+/* The n-th of all mounts that the configuration adds, in no particular order; NULL after the last.
+ */
+static const char *target_of(const struct container_config *config, size_t n)
+{
+	if (n < config->n_binds)
+		return config->binds[n].target;
+	n -= config->n_binds;
+	if (n < config->n_tmpfs)
+		return config->tmpfs[n].target;
+	n -= config->n_tmpfs;
+	if (n < config->n_overlays)
+		return config->overlays[n].target;
+	n -= config->n_overlays;
+	return config->inaccessible ? config->inaccessible[n] : NULL;
+}
+
 /* Two mounts on one place: the second would hide the first. */
 static int check_targets(const struct container_config *config, const char *where)
 {
-	size_t n = config->n_binds + config->n_tmpfs;
+	const char *target;
 	int r = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const char *target = i < config->n_binds
-					     ? config->binds[i].target
-					     : config->tmpfs[i - config->n_binds].target;
-
+	for (size_t i = 0; (target = target_of(config, i)); i++)
 		for (size_t j = 0; j < i; j++) {
-			const char *earlier = j < config->n_binds
-						      ? config->binds[j].target
-						      : config->tmpfs[j - config->n_binds].target;
-
-			if (strcmp(target, earlier) != 0)
+			if (strcmp(target, target_of(config, j)) != 0)
 				continue;
 			log_error("%s: two mounts on %s: remove one of the Bind=, BindReadOnly=, "
-				  "TemporaryFileSystem=",
+				  "TemporaryFileSystem=, Overlay=, OverlayReadOnly=, Inaccessible=",
 				where, target);
 			r = -EINVAL;
 			break;
 		}
-	}
+	return r;
+}
+
+bool config_root_is_temporary(const struct container_config *config)
+{
+	return config->ephemeral || config->volatile_mode == VOLATILE_YES ||
+	       config->volatile_mode == VOLATILE_OVERLAY;
+}
+
+/* What says twice, and differently, how long the tree's changes live. */
+static int check_volatile(const struct container_config *config, const char *where)
+{
+	int r = 0;
+
+	if (config->ephemeral && config->volatile_mode != VOLATILE_NO)
+		r = fault(where, "Ephemeral=yes and Volatile= exclude each other: Ephemeral=yes is "
+				 "Volatile=overlay");
+	if (config->volatile_mode == VOLATILE_YES && config->path)
+		r = fault(where, "Volatile=yes starts from the tree's /usr, Path= from the store: "
+				 "remove one");
+	if (config->volatile_mode == VOLATILE_YES && config->pivot_root)
+		r = fault(where, "Volatile=yes has an empty root, in which PivotRoot= finds "
+				 "nothing: remove one");
 	return r;
 }
 
@@ -152,7 +210,9 @@ static int check_files(const struct container_config *config, const char *where)
 	if (config->nix_daemon && !config->store)
 		r = fault(where, "NixDaemon= builds into a store that the container doesn't see: "
 				 "set Store=");
-	if (strcmp(config->root, "/") == 0 && !config->ephemeral)
+	if (check_volatile(config, where) < 0)
+		r = -EINVAL;
+	if (strcmp(config->root, "/") == 0 && !config_root_is_temporary(config))
 		r = fault(where, "Root=/ is the host's own tree: it needs Ephemeral=yes");
 	for (size_t i = 0; i < config->n_binds; i++)
 		if (config->binds[i].ids != BIND_IDS_HOST &&

@@ -21,19 +21,39 @@ enum private_users {
 	PRIVATE_USERS_NO,
 };
 
+/* How many kinds of limits, and processors, there can be. */
+#define CONFIG_LIMITS 16
+#define CONFIG_LIMIT_INFINITY UINT64_MAX /* the kernel's RLIM_INFINITY */
+#define CONFIG_CPUS_MAX 1024
+#define CONFIG_PERSONALITY_HOST (-1L) /* as the launcher's */
+
+/* Limit*=, as setrlimit(2) takes it */
+struct config_limit {
+	bool written;
+	uint64_t soft, hard;
+};
+
+struct config_cpus {
+	bool written;
+	uint64_t bits[CONFIG_CPUS_MAX / 64];
+};
+
 enum tristate { NO = 0, YES = 1, AUTO = -1 };
 
 /* Bind=, BindReadOnly= */
 /* Who owns in the container what lies on the host (systemd.nspawn(5), Bind=). */
 enum bind_ids {
-	BIND_IDS_HOST, /* :noidmap — the host's users, who are nobody inside */
-	BIND_IDS_SAME, /* :idmap — the container's users of the same numbers */
-	BIND_IDS_ROOT, /* :rootidmap — the source's owner is the container's root */
+	BIND_IDS_HOST,	/* :noidmap — the host's users, who are nobody inside */
+	BIND_IDS_SAME,	/* :idmap — the container's users of the same numbers */
+	BIND_IDS_ROOT,	/* :rootidmap — the source's owner is the container's root */
+	BIND_IDS_OWNER, /* :owneridmap — the source's owner is the owner of the target */
 };
 
 struct config_bind {
-	char *source; /* on the host, absolute */
-	char *target; /* in the container, absolute */
+	char *source;	/* on the host, absolute */
+	char *target;	/* in the container, absolute */
+	bool inside;	/* source began with "+": it is in the container */
+	bool temporary; /* an empty directory that goes with the container; source is "" */
 	bool read_only;
 	bool recursive; /* default; :norbind clears it */
 	bool optional;	/* source began with "-": skipped when it doesn't exist */
@@ -49,6 +69,30 @@ struct config_tmpfs {
 	 * relatime, strictatime, diratime, nodiratime; nothing else.
 	 */
 	char *options;
+};
+
+/* Overlay=, OverlayReadOnly= */
+struct config_overlay {
+	/* lowest first, NULL-terminated; "+/PATH" is in the container, "" (the last) temporary */
+	char **layers;
+	char *target;
+	bool read_only;
+};
+
+#define CONFIG_LAYERS_MAX 10
+
+/* Volatile= */
+enum volatile_mode {
+	VOLATILE_NO,
+	VOLATILE_YES,	  /* an empty root, with the tree's /usr */
+	VOLATILE_STATE,	  /* a read-only tree with an empty /var */
+	VOLATILE_OVERLAY, /* the tree, with changes that are forgotten */
+};
+
+/* PrivateUsersOwnership= */
+enum ownership {
+	OWNERSHIP_MAP, /* the disk has the container's ids, and the mount shifts them */
+	OWNERSHIP_OFF, /* the disk has the ids that the container's are on the host */
 };
 
 /* An IPv4 or IPv6 address with the prefix length that was written (32 or 128 when none was). */
@@ -114,6 +158,15 @@ struct container_config {
 	char *working_directory;
 	uint64_t capability_keep; /* Capability=: bits added to the default bounding set */
 	uint64_t capability_drop; /* DropCapability= */
+	uint64_t capability_ambient;
+	char *user;			   /* User= of a command; NULL: root */
+	char *pivot_root, *pivot_root_old; /* PivotRoot=NEW:OLD, in the tree; NULL for none */
+	bool no_new_privileges;
+	long personality;			   /* of personality(2) */
+	struct config_limit limits[CONFIG_LIMITS]; /* by RLIMIT_* */
+	bool oom_score_adjust_written;
+	int oom_score_adjust;
+	struct config_cpus cpu_affinity;
 	enum private_users private_users;
 	uint32_t uid_base, uid_count; /* for PRIVATE_USERS_FIXED; count defaults to 65536 */
 	enum tristate notify_ready;   /* AUTO: yes for an init that is systemd */
@@ -128,6 +181,12 @@ struct container_config {
 	size_t n_binds;
 	struct config_tmpfs *tmpfs;
 	size_t n_tmpfs;
+	struct config_overlay *overlays;
+	size_t n_overlays;
+	char **inaccessible; /* NULL-terminated */
+	bool read_only;
+	enum volatile_mode volatile_mode;
+	enum ownership ownership;
 
 	/* [Network] */
 	bool private_network; /* Private=, or implied by any key below */
@@ -183,6 +242,27 @@ int config_check(const struct container_config *config, const char *where);
 
 /* The name inside of the link that [Network] itself describes: eth0, or systemd-nspawn's host0. */
 const char *config_main_link_name(const struct container_config *config);
+
+/* The host's path that a bind shows; NULL for one of the container's own, or a temporary one. */
+const char *config_bind_source(const struct config_bind *bind);
+
+/* The host's directory that the container writes to through an overlay; NULL for none. */
+const char *config_overlay_upper(const struct config_overlay *overlay);
+
+/* Whether the root is made anew for each start, and not the tree itself. */
+bool config_root_is_temporary(const struct container_config *config);
+
+/*
+ * The default bounding set of a payload, as a bit mask of capabilities(7). private_network adds
+ * CAP_NET_ADMIN and its kind, which then reach the guest's own namespace only.
+ */
+uint64_t config_default_capabilities(bool private_network);
+
+/* The bounding set that config leaves. */
+uint64_t config_capabilities(const struct container_config *config);
+
+/* "CAP_A, CAP_B" for a message; cut where size ends. */
+void config_capability_names(uint64_t set, char *text, size_t size);
 
 /* Frees what config owns and leaves the null state. NULL is fine. */
 void config_done(struct container_config *config);

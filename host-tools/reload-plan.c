@@ -366,7 +366,8 @@ void reload_plan_done(struct reload_plan *plan)
 bool reload_bind_is_same(const struct config_bind *a, const struct config_bind *b)
 {
 	return strcmp(a->source, b->source) == 0 && strcmp(a->target, b->target) == 0 &&
-	       a->read_only == b->read_only && a->recursive == b->recursive && a->ids == b->ids;
+	       a->read_only == b->read_only && a->recursive == b->recursive && a->ids == b->ids &&
+	       a->inside == b->inside;
 }
 
 static bool is_below(const char *path, const char *dir)

@@ -89,8 +89,12 @@ static void write_unit_section(FILE *f, const struct container_config *config, c
 		f);
 	write_path_word(f, config->root);
 	for (size_t i = 0; i < config->n_binds; i++)
-		if (!config->binds[i].optional)
+		if (!config->binds[i].optional && config_bind_source(&config->binds[i]))
 			write_path_word(f, config->binds[i].source);
+	for (size_t i = 0; i < config->n_overlays; i++)
+		for (char **layer = config->overlays[i].layers; *layer; layer++)
+			if (**layer == '/')
+				write_path_word(f, *layer);
 	/* a container that can't start gives up after some twenty seconds */
 	fputs("\nStartLimitIntervalSec=60s\nStartLimitBurst=20\n", f);
 	fputs(config->unit_text[UNIT_UNIT], f);
@@ -104,7 +108,7 @@ static void write_devices(FILE *f, const struct container_config *config)
 		const struct config_bind *bind = &config->binds[i];
 		struct stat st;
 
-		if (strncmp(bind->source, "/dev/", 5) != 0 ||
+		if (!config_bind_source(bind) || strncmp(bind->source, "/dev/", 5) != 0 ||
 			(stat(bind->source, &st) == 0 && S_ISDIR(st.st_mode)))
 			continue;
 		fputs("DeviceAllow=", f);

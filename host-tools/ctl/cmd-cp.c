@@ -5,8 +5,8 @@
  *
  * A container's tree is opened once; every path in it is looked up below that, with symbolic links
  * that stay inside it, whatever they say. What is copied then goes name by name (tree-copy.c). A
- * tree is used where it lies on disk, so owners are the guest's own; the tree of a running
- * ephemeral container is an overlay, in which they are shifted by the container's uid range.
+ * tree is used where it lies on disk, so owners are the guest's own; in one that the launcher made
+ * (of an ephemeral container), or that was made for one range, they are shifted by it.
  */
 
 #include "../config.h"
@@ -25,11 +25,9 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
 /* Of the paths that the caller names; RESOLVE_GUEST but for links, which can't leave the root. */
 #define RESOLVE_NAMED (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV)
@@ -90,15 +88,16 @@ static int open_root(const char *path, struct tree *tree)
 static int open_live(const char *name, const struct launcher_status *status, struct tree *tree)
 {
 	char path[sizeof(RUN_DIR) + NAME_MAX_LEN + sizeof("/root") + 1];
-	struct statfs fs;
+	struct stat st;
 	int r;
 
 	(void)snprintf(path, sizeof(path), RUN_DIR "/%s/root", name);
 	r = open_root(path, tree);
-	if (r == 0 && fstatfs(tree->root, &fs) < 0)
+	if (r == 0 && fstat(tree->root, &st) < 0)
 		r = -errno;
-	/* an overlay is the launcher's own, of an ephemeral container: never shifted back */
-	if (r == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
+	/* A tree that is mapped for its container has the container's own numbers, which are below
+	 * every range; in one that was made for it, or for its range, they are the host's. */
+	if (r == 0 && status->uid_base > 0 && st.st_uid >= status->uid_base)
 		tree->uid_base = status->uid_base;
 	tree->leader = status->leader;
 	return r;
@@ -108,6 +107,7 @@ static int open_container(const char *name, struct tree *tree)
 {
 	_cleanup_(launcher_status_done) struct launcher_status status = LAUNCHER_STATUS_NULL;
 	struct container_config config;
+	struct stat st;
 	int r;
 
 	if (!container_is_known("cp", name))
@@ -121,6 +121,8 @@ static int open_container(const char *name, struct tree *tree)
 	if (r < 0)
 		return r;
 	r = open_root(config.root, tree);
+	if (r == 0 && config.ownership == OWNERSHIP_OFF && fstat(tree->root, &st) == 0)
+		tree->uid_base = st.st_uid; /* as the launcher insists */
 	if (r < 0)
 		log_errno(r, "cp: cannot open the tree of container '%s'%s", name,
 			r == -EACCES ? " (become root)" : "");

@@ -21,11 +21,11 @@
 struct bind {
 	const char *source, *target;
 	uint64_t attributes;
-	bool recursive, optional;
+	bool inside, recursive, optional;
 	enum bind_ids ids;
 };
 
-/* One id of the source's, as which the container's root shows. */
+/* One id of the source's, as which one of the container's shows. */
 static int write_owner_map(pid_t pid, const char *file, uint32_t owner, uint32_t root)
 {
 	char path[64], line[64];
@@ -36,11 +36,11 @@ static int write_owner_map(pid_t pid, const char *file, uint32_t owner, uint32_t
 }
 
 /*
- * A user namespace that maps the owner of the source to who the container's root is on the host,
- * and nobody else. It takes a process to have one made; it ends with the builder at the latest,
- * whose end of the pipe it waits for.
+ * A user namespace that maps the owner of the source to one of the container's users, as st_uid and
+ * st_gid of inside say, and nobody else. It takes a process to have one made; it ends with the
+ * builder at the latest, whose end of the pipe it waits for.
  */
-static int make_owner_userns(const struct build *build, const struct stat *st)
+static int make_owner_userns(const struct stat *st, const struct stat *inside)
 {
 	int fds[2], userns, r;
 	char path[64], byte;
@@ -59,9 +59,9 @@ static int make_owner_userns(const struct build *build, const struct stat *st)
 		(void)close(fds[1]);
 		return r;
 	}
-	r = write_owner_map(pid, "uid_map", st->st_uid, build->launch->range.base);
+	r = write_owner_map(pid, "uid_map", st->st_uid, inside->st_uid);
 	if (r >= 0)
-		r = write_owner_map(pid, "gid_map", st->st_gid, build->launch->range.base);
+		r = write_owner_map(pid, "gid_map", st->st_gid, inside->st_gid);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
 	userns = r < 0 ? r : open(path, O_RDONLY | O_CLOEXEC);
 	if (r >= 0 && userns < 0)
@@ -71,18 +71,50 @@ static int make_owner_userns(const struct build *build, const struct stat *st)
 	return userns;
 }
 
+/*
+ * As whom the source's owner is to show: the container's root, or who owns the target there, which
+ * an idmapped root tells by the host's number. Logs.
+ */
+static int owner_inside(const struct build *build, const struct bind *bind, struct stat *ret)
+{
+	const struct uid_range *range = &build->launch->range;
+	_cleanup_close_ int target = -EBADF;
+
+	*ret = (struct stat){ .st_uid = range->base, .st_gid = range->base };
+	if (bind->ids != BIND_IDS_OWNER)
+		return 0;
+	target = tree_open(build->root, bind->target, 0);
+	if (target == -ENOENT)
+		return 0; /* it is made, as the root's */
+	if (target < 0 || fstat(target, ret) < 0)
+		return log_errno(target < 0 ? target : -errno,
+			"cannot examine '%s' in the container", bind->target);
+	if (ret->st_uid - range->base < range->count && ret->st_gid - range->base < range->count)
+		return 0;
+	log_error("'%s' can't be bound with \"owneridmap\": nobody in the container owns '%s'",
+		bind->source, bind->target);
+	return -EPERM;
+}
+
 static int shift_owners(
 	const struct build *build, const struct bind *bind, int mount, const struct stat *st)
 {
-	const char *option = bind->ids == BIND_IDS_ROOT ? "rootidmap" : "idmap";
+	static const char *const options[] = { [BIND_IDS_SAME] = "idmap",
+		[BIND_IDS_ROOT] = "rootidmap",
+		[BIND_IDS_OWNER] = "owneridmap" };
 	_cleanup_close_ int owner = -EBADF;
+	const char *option = options[bind->ids];
+	struct stat inside;
 	char type[64];
 	int r;
 
 	if (bind->ids == BIND_IDS_HOST || build->userns_fd < 0)
 		return 0;
-	if (bind->ids == BIND_IDS_ROOT) {
-		owner = make_owner_userns(build, st);
+	if (bind->ids != BIND_IDS_SAME) {
+		r = owner_inside(build, bind, &inside);
+		if (r < 0)
+			return r;
+		owner = make_owner_userns(st, &inside);
 		if (owner < 0)
 			return log_errno(
 				owner, "cannot make a user namespace for '%s'", bind->source);
@@ -101,13 +133,24 @@ static int shift_owners(
 	return r;
 }
 
+static int open_outside(const char *path)
+{
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int clone_source(const struct build *build, const struct bind *bind, mode_t *ret_kind)
 {
-	_cleanup_close_ int source = open(bind->source, O_PATH | O_CLOEXEC), mount = -EBADF;
+	_cleanup_close_ int source = bind->inside ? open_inside(build, bind->source)
+						  : open_outside(bind->source),
+			    mount = -EBADF;
 	struct stat st;
 	int r;
 
-	if (source < 0 || fstat(source, &st) < 0)
+	if (source < 0)
+		return source;
+	if (fstat(source, &st) < 0)
 		return -errno;
 	*ret_kind = S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG;
 	mount = mnt_clone(source, "", bind->recursive);
@@ -284,26 +327,41 @@ int nix_apply(struct build *build)
 	return r;
 }
 
-int binds_apply(struct build *build)
+int bundle_show(struct build *build)
 {
-	const struct container_config *config = &build->launch->config;
 	int r = show_bundle(build);
 
-	if (r >= 0)
-		r = show_notify(build);
-	for (size_t i = 0; r >= 0 && i < config->n_tmpfs; i++)
-		r = tmpfs_add(build, &config->tmpfs[i]);
-	for (size_t i = 0; r >= 0 && i < config->n_binds; i++) {
-		const struct config_bind *b = &config->binds[i];
+	return r < 0 ? r : show_notify(build);
+}
 
-		r = bind_one(build, &(struct bind){
-					    .source = b->source,
-					    .target = b->target,
-					    .recursive = b->recursive,
-					    .ids = b->ids,
-					    .optional = b->optional,
-					    .attributes = b->read_only ? MOUNT_ATTR_RDONLY : 0,
-				    });
-	}
-	return r;
+/* A directory of the stage's, which ends with the container's mount namespace. */
+static int bind_temporary(struct build *build, const struct config_bind *bind)
+{
+	_cleanup_close_ int directory = stage_directory(build), mount = -EBADF;
+	int r;
+
+	mount = directory < 0 ? directory : mnt_clone(directory, "", false);
+	r = mount < 0 ? mount
+		      : mnt_set(mount,
+				MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					(bind->read_only ? MOUNT_ATTR_RDONLY : 0),
+				false);
+	if (r < 0)
+		return log_errno(r, "cannot make a temporary directory for '%s'", bind->target);
+	return mount_at(build, TAKE_FD(mount), bind->target, S_IFDIR);
+}
+
+int bind_add(struct build *build, const struct config_bind *bind)
+{
+	if (bind->temporary)
+		return bind_temporary(build, bind);
+	return bind_one(build, &(struct bind){
+				       .source = bind->source,
+				       .target = bind->target,
+				       .inside = bind->inside,
+				       .recursive = bind->recursive,
+				       .ids = bind->ids,
+				       .optional = bind->optional,
+				       .attributes = bind->read_only ? MOUNT_ATTR_RDONLY : 0,
+			       });
 }

@@ -12,6 +12,7 @@
 
 #include "builder.h"
 
+#include "attributes.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "guest.h"
@@ -195,9 +196,9 @@ static int send_live_root(struct builder *b)
 	_cleanup_close_ int mount = -EBADF;
 
 	/* the supervisor shows a tree on disk itself, and keeps an overlay over reboots */
-	if (!b->build.launch->config.ephemeral || b->build.launch->boots > 1)
+	if (!config_root_is_temporary(&b->build.launch->config) || b->build.launch->boots > 1)
 		return 0;
-	mount = mnt_clone(b->build.root, "", false);
+	mount = mnt_clone(b->build.whole >= 0 ? b->build.whole : b->build.root, "", false);
 	if (mount < 0)
 		return log_errno(mount, "cannot clone the container's root");
 	return fd_send(b->socket, BUILD_ROOT, &mount, 1);
@@ -265,12 +266,18 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = mounts_apply_sys(&b->build);
 	if (r >= 0)
-		r = binds_apply(&b->build);
+		r = bundle_show(&b->build);
+	if (r >= 0)
+		r = custom_mounts_apply(&b->build);
+	if (r >= 0)
+		r = root_finish(&b->build);
 	if (r < 0)
 		return r;
 	terminals[0] = b->build.devpts_fd;
 	terminals[1] = b->build.console_fd;
 	r = fd_send(b->socket, BUILD_TERMINALS, terminals, 2);
+	if (r >= 0)
+		r = attributes_apply(&b->build.launch->config, b->build.leader);
 	if (r >= 0)
 		r = enter_tree(&b->build);
 	if (r >= 0)
@@ -302,6 +309,8 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 			.build = {
 				.launch = launch,
 				.root = -EBADF,
+				.whole = -EBADF,
+				.stage = -EBADF,
 				.userns_fd = -EBADF,
 				.leader_fd = -EBADF,
 				.empty_fd = -EBADF,

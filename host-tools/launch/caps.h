@@ -5,19 +5,14 @@
 #include <stdint.h>
 
 /*
- * The default bounding set of a payload, as a bit mask of capabilities(7). private_network adds
- * CAP_NET_ADMIN and its kind, which then reach the guest's own namespace only.
- */
-uint64_t caps_default(bool private_network);
-
-/*
  * Cuts the caller's bounding set down to keep, which counts from its next execve(2) on. Needs
  * CAP_SETPCAP. 0 or -errno; after an error some may be dropped already: the caller can only exit.
  */
 int caps_bound(uint64_t keep);
 
 /*
- * Cuts the caller's permitted and effective sets down to keep (bits that it doesn't have are not
- * added) and empties the inheritable and ambient ones. 0 or -errno.
+ * Cuts the caller's permitted set down to keep (bits that it doesn't have are not added), makes all
+ * of that effective, and makes the inheritable and ambient sets what ambient says. 0 or -errno:
+ * -EPERM for an ambient one that isn't permitted.
  */
-int caps_apply(uint64_t keep);
+int caps_apply(uint64_t keep, uint64_t ambient);

@@ -115,7 +115,8 @@ static int emit_binds(struct program *p, const struct container_config *config)
 		const struct config_bind *bind = &config->binds[i];
 		struct stat st;
 
-		if (stat(bind->source, &st) < 0 || !(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
+		if (!config_bind_source(bind) || stat(bind->source, &st) < 0 ||
+			!(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
 			continue;
 		if (++n > BOUND_MAX) {
 			log_error("more than %d devices are bound in container '%s'", BOUND_MAX,

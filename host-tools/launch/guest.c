@@ -95,7 +95,8 @@ static bool socket_door(const char *unit, char *door, size_t size)
 	return true;
 }
 
-static int enable_door(int root, const char *unit, const char *door)
+/* alone: the usual path, in /var/lib, can't be listened on. */
+static int enable_door(int root, const char *unit, const char *door, bool alone)
 {
 	char path[PATH_MAX], text[512];
 	_cleanup_close_ int wants = -EBADF;
@@ -104,8 +105,8 @@ static int enable_door(int root, const char *unit, const char *door)
 	int r;
 
 	(void)snprintf(path, sizeof(path), SYSTEM_UNITS "/%s.d/10-doors.conf", unit);
-	(void)snprintf(text, sizeof(text), "[Socket]\n%s=/run/host/narthex/doors/%s.socket\n",
-		listen, door);
+	(void)snprintf(text, sizeof(text), "[Socket]\n%s%s=/run/host/narthex/doors/%s.socket\n",
+		alone ? "ListenStream=\n" : "", listen, door);
 	r = tree_write(root, path, text, 0644);
 	if (r < 0)
 		return r;
@@ -116,7 +117,8 @@ static int enable_door(int root, const char *unit, const char *door)
 	return symlinkat(path, wants, unit) < 0 ? -errno : 0;
 }
 
-static int bring_unit(int root, int units, const char *name, bool keep_guests)
+static int bring_unit(
+	const struct launch *launch, int root, int units, const char *name, bool keep_guests)
 {
 	_cleanup_free_ char *text = NULL;
 	char path[PATH_MAX], door[NAME_MAX];
@@ -132,7 +134,9 @@ static int bring_unit(int root, int units, const char *name, bool keep_guests)
 		if (r < 0)
 			return r;
 	}
-	return socket_door(name, door, sizeof(door)) ? enable_door(root, name, door) : 0;
+	return socket_door(name, door, sizeof(door))
+		       ? enable_door(root, name, door, launch->config.read_only)
+		       : 0;
 }
 
 static int bring_units(const struct launch *launch, int root)
@@ -151,7 +155,7 @@ static int bring_units(const struct launch *launch, int root)
 
 		if (entry->d_name[0] == '.')
 			continue;
-		r = bring_unit(root, dirfd(dir), entry->d_name, keep_guests);
+		r = bring_unit(launch, root, dirfd(dir), entry->d_name, keep_guests);
 		if (r < 0)
 			return log_errno(
 				r, "cannot bring unit '%s' into the container", entry->d_name);

@@ -9,6 +9,7 @@
 #include "kernel.h"
 #include "launch.h"
 #include "log.h"
+#include "mounts.h"
 #include "supervise.h"
 
 #include <fcntl.h>
@@ -270,6 +271,8 @@ static int run(void)
 		state_acquire(launch.config.name, &launch.state) >= 0 &&
 		uid_range_acquire(&launch.config, &launch.range) >= 0)
 		status = supervise(&launch);
+	if (launch.state.lock_fd >= 0)
+		overlays_forget(&launch.config);
 	/* the state's lock goes last: whoever gets it finds the container's usual range free */
 	uid_range_release(&launch.range);
 	state_release(&launch.state);

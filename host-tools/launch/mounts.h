@@ -7,7 +7,10 @@
 
 struct build {
 	const struct launch *launch;
-	int root;      /* the mounted root, O_PATH */
+	int root;	       /* the mounted root, O_PATH */
+	int whole;	       /* the tree before PivotRoot= had its way, O_PATH; else -EBADF */
+	unsigned int n_staged; /* how many directories stage_directory() has made */
+	int stage;     /* the builder's own tmpfs, O_PATH, whose top is the guest's root's */
 	int userns_fd; /* -EBADF: no user namespace */
 	pid_t leader;
 	int leader_fd;
@@ -36,11 +39,36 @@ int mounts_apply_sys(struct build *build);
  */
 int nix_apply(struct build *build);
 
-/* What else the configuration adds: the bundle, Bind=, TemporaryFileSystem=. Logs. */
-int binds_apply(struct build *build);
+/* What the launcher shows of its own below /run/host. Logs. 0 or -errno. */
+int bundle_show(struct build *build);
 
-/* Mounts one TemporaryFileSystem=. Logs. 0 or -errno. */
+/* What else the configuration adds: Bind=, TemporaryFileSystem= …, parents first. Logs. */
+int custom_mounts_apply(struct build *build);
+
+/* Mounts one of them each. Log. 0 or -errno. */
+int bind_add(struct build *build, const struct config_bind *bind);
 int tmpfs_add(struct build *build, const struct config_tmpfs *tmpfs);
+int overlay_add(struct build *build, const struct config_overlay *overlay);
+int inaccessible_add(struct build *build, const char *path);
+
+/* Removes what overlay_add() made beside layers on the host. In the supervisor, at the end. */
+void overlays_forget(const struct container_config *config);
+
+/* The last of all: makes the root read-only where it is to be. Logs. 0 or -errno. */
+int root_finish(const struct build *build);
+
+/*
+ * Opens, O_PATH, a directory or file of the container's that path leads to, through links that
+ * stay inside. Doesn't log.
+ */
+int open_inside(const struct build *build, const char *path);
+
+/* Makes a directory of its own on the stage, of the container's root, and opens it. Doesn't log. */
+int stage_directory(struct build *build);
+
+/* A detached tmpfs that belongs to the container's root. what: for the error. Logs. */
+int owned_tmpfs(
+	const struct build *build, const char *source, const char *size, uint64_t attributes);
 
 /* Makes the host's directories of PerContainerNix=. To be called as the host's root, whose they
  * are. Logs. */

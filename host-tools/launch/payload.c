@@ -3,9 +3,9 @@
 /*
  * The order matters. While the tree is built, everything is done that needs no tree. The bounding
  * set counts from the execve(2) on, so it is cut then, too, and so is the filter installed, if it
- * is one for a payload with CAP_SYS_ADMIN: that one allows what is left to do. The capabilities go
- * last, since installing a filter needs CAP_SYS_ADMIN; what follows the filter in any case (capset,
- * close_range, execve) is allowed by it.
+ * is the usual one for a payload with CAP_SYS_ADMIN: that one allows what is left to do. Any other
+ * comes last of all, with CAP_SYS_ADMIN for it, which the execve(2) takes away: the bounding set
+ * hasn't got it.
  *
  * The mount namespace is a copy that belongs to the container's user namespace, and that the kernel
  * has locked.
@@ -16,6 +16,7 @@
 #include "caps.h"
 #include "cleanup.h"
 #include "fd.h"
+#include "guest-user.h"
 #include "guest.h"
 #include "seccomp.h"
 
@@ -30,6 +31,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -161,12 +163,6 @@ void signals_reset(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static uint64_t capabilities(const struct container_config *config)
-{
-	return (caps_default(config->private_network) | config->capability_keep) &
-	       ~config->capability_drop;
-}
-
 static void install_filter(uint64_t caps)
 {
 	int r = seccomp_apply(caps);
@@ -183,12 +179,49 @@ static void cut_bounding_set(uint64_t caps)
 		fail(r, "cannot cut the bounding set", NULL);
 }
 
-static void cut_capabilities(uint64_t caps)
+static void cut_capabilities(uint64_t caps, uint64_t ambient)
 {
-	int r = caps_apply(caps);
+	int r = caps_apply(caps, ambient);
 
 	if (r < 0)
 		fail(r, "cannot cut the capabilities", NULL);
+}
+
+static void find_user(const struct container_config *config, struct guest_user *user)
+{
+	int r = guest_user_find(config->user, user);
+
+	if (r == -ENOENT)
+		fail(r, "the container's /etc/passwd has no User=", config->user);
+	if (r < 0)
+		fail(r, "cannot look up User=", config->user);
+}
+
+/* The capabilities stay, for what is still to do; without a place in the ambient set they don't
+ * survive the execve(2). */
+static void become_user(const struct guest_user *user, bool console)
+{
+	int r;
+
+	/* it must be able to open /dev/console, and what /dev/stdout is */
+	if (console && fchown(STDIN_FILENO, user->uid, (gid_t)-1) < 0)
+		fail(-errno, "cannot give the console to User=", user->name);
+	if (prctl(PR_SET_KEEPCAPS, 1) < 0 || setgroups(user->n_groups, user->groups) < 0 ||
+		setresgid(user->gid, user->gid, user->gid) < 0 ||
+		setresuid(user->uid, user->uid, user->uid) < 0)
+		fail(-errno, "cannot become User=", user->name);
+	r = tie_to_launcher(leader_error_fd); /* the change of ids untied it */
+	if (r < 0)
+		fail(r, "cannot tie the container to its launcher", NULL);
+}
+
+static void set_process_attributes(const struct container_config *config)
+{
+	if (config->personality != CONFIG_PERSONALITY_HOST &&
+		personality((unsigned long)config->personality) < 0)
+		fail(-errno, "cannot set Personality=", NULL);
+	if (config->no_new_privileges && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		fail(-errno, "cannot set NoNewPrivileges=", NULL);
 }
 
 /* Every name once: which of two counts differs from program to program. */
@@ -204,8 +237,17 @@ static void set_variable(char **list, size_t *n, char *assignment)
 	list[(*n)++] = assignment;
 }
 
-/* The environment of the init, which frees nothing: it is executed with it. */
-static char **make_environment(const struct launch *launch)
+static char *assignment(const char *variable, const char *value)
+{
+	char *text;
+
+	if (asprintf(&text, "%s=%s", variable, value) < 0)
+		fail(-ENOMEM, "cannot make the environment", NULL);
+	return text;
+}
+
+/* The environment of the init, which frees nothing: it is executed with it. user: of a command. */
+static char **make_environment(const struct launch *launch, const struct guest_user *user)
 {
 	const struct container_config *config = &launch->config;
 	static char uuid[sizeof("container_uuid=") + 32] = "container_uuid=";
@@ -214,7 +256,7 @@ static char **make_environment(const struct launch *launch)
 
 	while (config->environment && config->environment[count])
 		count++;
-	list = calloc(count + 8, sizeof(*list));
+	list = calloc(count + 12, sizeof(*list));
 	if (!list)
 		fail(-ENOMEM, "cannot make the environment", NULL);
 	guest_uuid(config, uuid + strlen("container_uuid="));
@@ -224,8 +266,12 @@ static char **make_environment(const struct launch *launch)
 	if (config->boot) {
 		list[n++] = (char *)"NOTIFY_SOCKET=/run/host/notify";
 	} else {
-		list[n++] = (char *)"HOME=/root";
-		list[n++] = (char *)"USER=root";
+		list[n++] = user ? assignment("HOME", user->home) : (char *)"HOME=/root";
+		list[n++] = user ? assignment("USER", user->name) : (char *)"USER=root";
+		if (user) {
+			list[n++] = assignment("LOGNAME", user->name);
+			list[n++] = assignment("SHELL", user->shell);
+		}
 		list[n++] = (char *)"TERM=linux";
 	}
 	for (size_t i = 0; i < count; i++)
@@ -295,9 +341,9 @@ static void execute_command(const struct launch *launch, char **environment)
 	fail(-errno, "cannot execute", argv[2]);
 }
 
-static void change_directory(const struct container_config *config)
+static void change_directory(const struct container_config *config, const char *home)
 {
-	const char *wanted = config->working_directory ? config->working_directory : "/";
+	const char *wanted = config->working_directory ? config->working_directory : home;
 	char cwd[PATH_MAX];
 
 	if (chdir(wanted) < 0)
@@ -307,12 +353,22 @@ static void change_directory(const struct container_config *config)
 		fail(-EXDEV, "the working directory is outside of the container", NULL);
 }
 
+static void close_the_rest(void)
+{
+	/* nothing of the launcher's is open in the init, error_fd included: its closing says "done"
+	 */
+	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+		fail(-errno, "cannot close the launcher's descriptors", NULL);
+}
+
 _Noreturn void payload_run(const struct launch *launch, const struct payload_stdio *stdio,
 	const struct payload_fds *fds)
 {
-	uint64_t caps = capabilities(&launch->config);
-	bool filter_allows_the_rest = caps >> CAP_SYS_ADMIN & 1;
-	char **environment, byte;
+	const struct container_config *config = &launch->config;
+	uint64_t caps = config_capabilities(config), for_filter = UINT64_C(1) << CAP_SYS_ADMIN;
+	bool filter_allows_the_rest = caps & for_filter;
+	struct guest_user user = { .home = (char *)"/" };
+	char **environment = NULL, byte;
 
 	leader_error_fd = fds->error;
 	/* what needs no tree is done while it is built */
@@ -325,7 +381,8 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 	cut_bounding_set(caps);
 	if (filter_allows_the_rest)
 		install_filter(caps);
-	environment = make_environment(launch);
+	if (!config->user)
+		environment = make_environment(launch, NULL);
 	/* end of file: the builder failed and has said why */
 	if (read(fds->go, &byte, 1) != 1)
 		_exit(125);
@@ -333,15 +390,20 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 	take_tree(launch);
 	take_stdio(stdio);
 	(void)umask(022);
-	change_directory(&launch->config);
+	if (config->user) {
+		find_user(config, &user);
+		environment = make_environment(launch, &user);
+	}
+	change_directory(config, user.home);
+	set_process_attributes(config);
+	if (config->user)
+		become_user(&user, stdio->fds[0] < 0);
+	cut_capabilities(
+		filter_allows_the_rest ? caps : caps | for_filter, config->capability_ambient);
+	close_the_rest();
 	if (!filter_allows_the_rest)
 		install_filter(caps);
-	cut_capabilities(caps);
-	/* nothing of the launcher's is open in the init, error_fd included: its closing says "done"
-	 */
-	if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
-		fail(-errno, "cannot close the launcher's descriptors", NULL);
-	if (launch->config.boot)
+	if (config->boot)
 		execute_init(launch, environment);
 	execute_command(launch, environment);
 	_exit(125);

@@ -514,7 +514,8 @@ static int open_to_host(struct supervisor *s)
 	r = watch(s, &s->notify_event, launch->notify_fd, on_notify);
 	if (r >= 0)
 		r = state_mount_doors(&launch->state, launch->range.base);
-	if (r >= 0 && !launch->config.ephemeral) /* the builder makes that one */
+	/* the builder makes a temporary one */
+	if (r >= 0 && !config_root_is_temporary(&launch->config))
 		r = state_link_root(&launch->state, launch->config.root);
 	if (r < 0)
 		return r;

@@ -29,19 +29,27 @@ Exec|Hostname=-bad-|Hostname=
 Exec|Environment=NOEQUALS|Environment=
 Exec|Parameters="unclosed|quote
 Exec|WorkingDirectory=not/absolute|WorkingDirectory=.*absolute
-Exec|User=alice|User= in \[Exec\] is not supported by this version
+Exec|User=alice smith|not the name or the number of a user
+Exec|LimitNOFILE=2:1|the soft limit is above the hard one
+Exec|OOMScoreAdjust=2000|OOMScoreAdjust=2000: must be a number of -1000 to 1000
+Exec|CPUAffinity=x|'x' is no processor
+Exec|PivotRoot=relative|PivotRoot=.*absolute
+Exec|Personality=vax|on this machine it is
 Files|Root=relative|Root=.*absolute
 Files|Root=/|Root=/ is the host's own tree: it needs Ephemeral=yes
 Files|Store=relative|Store=.*absolute
 Files|Bind=relative:/mnt|Bind=.*absolute
 Files|Bind=/etc:relative|Bind=.*absolute
 Files|Bind=/etc:/mnt:wrongoption|wrongoption
-Files|Bind=+/etc:/mnt|Bind=
+Files|Bind=+/etc:/mnt:idmap|the container's owners
 Files|BindReadOnly=/a:/b:/c:/d|BindReadOnly=
 Files|TemporaryFileSystem=/x:size=big|size
 Files|TemporaryFileSystem=scratch|TemporaryFileSystem=.*absolute
 Files|PerContainerNix=si|PerContainerNix=si: must be yes or no
-Files|Overlay=/a:/b|Overlay= in \[Files\] is not supported by this version
+Files|Overlay=/a|at least two paths are needed
+Files|Volatile=maybe|must be yes, no, state or overlay
+Files|PrivateUsersOwnership=chown|never changes the owners
+Files|Inaccessible=etc|Inaccessible=.*absolute
 Files|HostAddress=10.0.0.1|HostAddress= does not belong into \[Files\] but into \[Network\]
 Network|HostAddress=10.0.0|HostAddress=10.0.0: not an IPv4 address
 Network|HostAddress=fd00::1|HostAddress=fd00::1: an IPv6 address

@@ -6,6 +6,7 @@ load lib
 
 teardown_file() {
   guests_remove_all
+  rm -rf --one-file-system "${containers:?}/keys"
 }
 
 table=/src/docs/nspawn-keys.md
@@ -41,4 +42,151 @@ rows() {
     if ($3) { print "$3\t$4\n" } else { my $f = $1; print "$f\t$_\n" for $2 =~ /"([^"]+)"/g }
   }' "$table")
   [ "$n" -ge 20 ] || fail "only $n names were found"
+}
+
+# --- commands: a container each, in a second ----------------------------------------------------
+
+setup_file() {
+  guest_tree keys
+}
+
+# Runs a command in a container of the shared tree; settings come before --.
+payload() { # SECTION.KEY=VALUE… -- CMD…
+  local sets=()
+  while [ "$1" != -- ]; do
+    sets+=(--set "$1")
+    shift
+  done
+  shift
+  [ "$flavour" = userns ] || sets=(--set Exec.PrivateUsers=no "${sets[@]}")
+  timeout $((30 * slow)) /usr/lib/narthex/narthex-launch --foreground --root "$containers/keys" \
+    --set Exec.Boot=no "${sets[@]}" -- "$@"
+}
+
+# The same without what the launcher says on stderr.
+quietly() {
+  payload "$@" 2>/dev/null
+}
+
+refused() { # WANTED SECTION.KEY=VALUE…
+  local wanted=$1
+  shift
+  run -125 payload "$@" -- /bin/true
+  matches "$output" "$wanted"
+}
+
+@test "User=: ids, groups, home and environment are those of the guest's own files" {
+  equal "$(quietly Exec.User=alice -- /bin/sh -c 'id -un; id -G; pwd; echo $HOME $USER $LOGNAME $SHELL')" \
+    $'alice\n1000\n/home/alice\n/home/alice alice alice /bin/bash'
+  equal "$(quietly Exec.User=1000 Exec.WorkingDirectory=/usr Exec.Environment=HOME=/else -- /bin/sh -c 'id -un; pwd; echo $HOME')" \
+    $'alice\n/usr\n/else'
+  sed -i 's/^games:.*/&alice/' "$containers/keys/etc/group"
+  equal "$(quietly Exec.User=alice -- id -Gn)" 'alice games'
+  # nothing of root's is left to it
+  equal "$(quietly Exec.User=alice -- sed -n 's/^Cap\(Inh\|Prm\|Eff\|Amb\):\t//p' /proc/self/status | sort -u)" 0000000000000000
+  run ! payload Exec.User=alice -- cat /etc/shadow
+  # PID 2 under narthex-init, too
+  equal "$(quietly Exec.User=alice Exec.ProcessTwo=yes -- /bin/sh -c 'echo $$; id -un')" $'2\nalice'
+}
+
+@test "User=: who isn't there is an error; an init is root" {
+  refused "/etc/passwd has no User= 'nobodyhere'" Exec.User=nobodyhere
+  mv "$containers/keys/etc/passwd" "$containers/keys/etc/passwd.real"
+  mkfifo "$containers/keys/etc/passwd"
+  refused "cannot look up User= 'alice'" Exec.User=alice
+  rm "$containers/keys/etc/passwd"
+  mv "$containers/keys/etc/passwd.real" "$containers/keys/etc/passwd"
+  refused 'an init must be root' Exec.User=alice Exec.Boot=yes
+}
+
+@test "AmbientCapability=: a user's command has it, and only it" {
+  local amb='s/^CapAmb:\t//p'
+  equal "$(quietly Exec.User=alice Exec.AmbientCapability='CAP_NET_BIND_SERVICE CAP_CHOWN' -- sed -n "$amb" /proc/self/status)" 0000000000000401
+  equal "$(quietly Exec.User=alice Exec.AmbientCapability=CAP_CHOWN -- sed -n 's/^CapEff:\t//p' /proc/self/status)" 0000000000000001
+  run -0 payload Exec.User=alice Exec.AmbientCapability=CAP_CHOWN Files.TemporaryFileSystem=/mnt -- chown alice /mnt
+  run ! payload Exec.User=alice Files.TemporaryFileSystem=/mnt -- chown alice /mnt
+  # without CAP_SYS_ADMIN the filter comes last
+  equal "$(quietly Exec.User=alice Exec.DropCapability=CAP_SYS_ADMIN Exec.AmbientCapability=CAP_KILL -- sed -n 's/^\(CapEff\|Seccomp\):\t//p' /proc/self/status)" $'0000000000000020\n2'
+  refused 'AmbientCapability= has CAP_SYS_TIME, which the container.s bounding set doesn.t' Exec.AmbientCapability=CAP_SYS_TIME
+  refused "'all' is not possible" Exec.AmbientCapability=all
+}
+
+@test "NoNewPrivileges= and Personality= are in force" {
+  equal "$(quietly Exec.NoNewPrivileges=yes -- sed -n 's/^NoNewPrivs:\t//p' /proc/self/status)" 1
+  equal "$(quietly Exec.NoNewPrivileges=no -- sed -n 's/^NoNewPrivs:\t//p' /proc/self/status)" 0
+  # a setuid program doesn't help
+  equal "$(quietly Exec.NoNewPrivileges=yes Exec.User=alice -- /bin/sh -c 'su -c id root </dev/null 2>&1 | grep -c "uid=0"')" 0
+  if [ "$(uname -m)" = x86_64 ]; then
+    equal "$(quietly Exec.Personality=x86 -- uname -m)" i686
+    equal "$(quietly Exec.Personality=x86-64 -- uname -m)" x86_64
+  fi
+  refused 'Personality=vax: on this machine it is' Exec.Personality=vax
+}
+
+# Whether this host's root may go beyond the limits it has; in a container it often may not.
+may_raise() {
+  (((16#$(sed -n 's/^CapEff:\t//p' /proc/self/status) >> 24) & 1))
+}
+
+@test "Limit*=: each of the sixteen is the guest's" {
+  local limits nice=0 rtprio=0
+  if may_raise; then
+    nice=25 rtprio=7
+  fi
+  limits=$(quietly Exec.LimitCPU=2min Exec.LimitFSIZE=1G:2G Exec.LimitDATA=infinity Exec.LimitSTACK=8M:16M Exec.LimitCORE=0 \
+    Exec.LimitRSS=3G Exec.LimitNOFILE=777:888 Exec.LimitAS=4G Exec.LimitNPROC=5000 Exec.LimitMEMLOCK=64K Exec.LimitLOCKS=99 \
+    Exec.LimitSIGPENDING=4321 Exec.LimitMSGQUEUE=512K Exec.LimitNICE=$nice Exec.LimitRTPRIO=$rtprio Exec.LimitRTTIME=200ms -- \
+    cat /proc/self/limits | sed -n '2,$s/  */ /gp' | sed 's/ \(seconds\|bytes\|processes\|files\|locks\|signals\|us\) *$//; s/ $//')
+  equal "$limits" "Max cpu time 120 120
+Max file size 1073741824 2147483648
+Max data size unlimited unlimited
+Max stack size 8388608 16777216
+Max core file size 0 0
+Max resident set 3221225472 3221225472
+Max processes 5000 5000
+Max open files 777 888
+Max locked memory 65536 65536
+Max address space 4294967296 4294967296
+Max file locks 99 99
+Max pending signals 4321 4321
+Max msgqueue size 524288 524288
+Max nice priority $nice $nice
+Max realtime priority $rtprio $rtprio
+Max realtime timeout 200000 200000"
+  # one that is hit
+  run ! payload Exec.LimitFSIZE=1K -- /bin/sh -c 'head -c 4096 /dev/zero >/dev/shm/big'
+  run -0 payload -- /bin/sh -c 'head -c 4096 /dev/zero >/dev/shm/big'
+}
+
+@test "Limit*=: one above the launcher's own is given, or an error" {
+  raise() {
+    ulimit -n 500
+    payload Exec.LimitNOFILE=1000 -- /bin/sh -c 'ulimit -n'
+  }
+  run raise
+  if may_raise; then
+    matches "$output" '1000$'
+  else
+    equal "$status" 125
+    matches "$output" 'cannot set LimitNOFILE= .it takes CAP_SYS_RESOURCE on the host'
+  fi
+}
+
+@test "OOMScoreAdjust= and CPUAffinity= are the guest's" {
+  local last
+  equal "$(quietly Exec.OOMScoreAdjust=300 -- cat /proc/self/oom_score_adj)" 300
+  if may_raise; then
+    equal "$(quietly Exec.OOMScoreAdjust=-300 -- cat /proc/self/oom_score_adj)" -300
+  else
+    refused 'cannot set OOMScoreAdjust=-300' Exec.OOMScoreAdjust=-300
+  fi
+  last=$(sed -n 's/^Cpus_allowed_list:.*[^0-9]\([0-9]*\)$/\1/p' /proc/self/status)
+  equal "$(quietly Exec.CPUAffinity="$last" -- sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status)" "$last"
+  equal "$(quietly Exec.CPUAffinity="0, $last" -- sed -n 's/^Cpus_allowed_list:\t//p' /proc/self/status | tr - ,)" "0,$last"
+  refused 'the host has none of these processors' Exec.CPUAffinity=1023
+}
+
+@test "WorkingDirectory= is where a command starts; one that isn't there is an error" {
+  equal "$(quietly Exec.WorkingDirectory=/usr/lib -- pwd)" /usr/lib
+  refused "cannot change to WorkingDirectory '/not/there'" Exec.WorkingDirectory=/not/there
 }

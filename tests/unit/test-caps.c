@@ -2,6 +2,7 @@
 
 /* Needs root. */
 
+#include "host-tools/config.h"
 #include "host-tools/launch/caps.h"
 
 #include <errno.h>
@@ -47,7 +48,7 @@ static void read_sets(struct sets *s)
 		fclose(f);
 }
 
-static struct sets after(uint64_t keep, void (*prepare)(void))
+static struct sets after_ambient(uint64_t keep, uint64_t ambient, void (*prepare)(void))
 {
 	pid_t pid = fork();
 	int status;
@@ -59,7 +60,7 @@ static struct sets after(uint64_t keep, void (*prepare)(void))
 			prepare();
 		found->r = caps_bound(keep);
 		if (found->r == 0)
-			found->r = caps_apply(keep);
+			found->r = caps_apply(keep, ambient);
 		read_sets(found);
 		_exit(0);
 	}
@@ -68,9 +69,15 @@ static struct sets after(uint64_t keep, void (*prepare)(void))
 	return *found;
 }
 
+static struct sets after(uint64_t keep, void (*prepare)(void))
+{
+	return after_ambient(keep, 0, prepare);
+}
+
 static void default_set(void **state)
 {
-	uint64_t shared = caps_default(false), private = caps_default(true);
+	uint64_t shared = config_default_capabilities(false),
+		 private = config_default_capabilities(true);
 
 	/* systemd needs it; the guest's reboot; packages */
 	assert_true(shared & CAP(CAP_SYS_ADMIN));
@@ -141,6 +148,19 @@ static void inherited_ones_go(void **state)
 	assert_int_equal(s.ambient, 0);
 }
 
+static void ambient_ones_are_those(void **state)
+{
+	uint64_t keep = CAP(CAP_KILL) | CAP(CAP_CHOWN) | CAP(CAP_SETPCAP);
+	struct sets s = after_ambient(keep, CAP(CAP_CHOWN), raise_ambient);
+
+	assert_int_equal(s.r, 0);
+	assert_int_equal(s.permitted, keep);
+	assert_int_equal(s.inheritable, CAP(CAP_CHOWN));
+	assert_int_equal(s.ambient, CAP(CAP_CHOWN));
+	/* one that isn't kept can't be */
+	assert_int_equal(after_ambient(keep, CAP(CAP_SYS_ADMIN), NULL).r, -EPERM);
+}
+
 static void drop_setpcap(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -166,6 +186,7 @@ int main(void)
 		cmocka_unit_test(nothing_can_be_kept),
 		cmocka_unit_test(all_adds_none),
 		cmocka_unit_test(inherited_ones_go),
+		cmocka_unit_test(ambient_ones_are_those),
 		cmocka_unit_test(failure_is_reported),
 	};
 
