@@ -128,6 +128,21 @@ int network_helper_change(
 	return network_helper_finish(&helper);
 }
 
+int network_helper_attach(const struct container_config *config)
+{
+	_cleanup_free_ char **argv = calloc(count_lines(config) + 4, sizeof(*argv));
+	int r;
+
+	if (!argv)
+		return log_errno(-ENOMEM, "cannot start " PROGRAM);
+	argv[0] = (char *)PROGRAM;
+	argv[1] = (char *)"--attach";
+	argv[2] = config->name;
+	(void)add_lines(argv + 3, config);
+	r = helper_start(PROGRAM, argv, -EBADF);
+	return r < 0 ? log_errno(r, "cannot start " PROGRAM) : r;
+}
+
 int network_helper_cleanup(const char *name)
 {
 	char *argv[] = { (char *)PROGRAM, (char *)"--cleanup", (char *)name, NULL };

@@ -42,6 +42,12 @@ int network_helper_finish(struct network_helper *helper);
 int network_helper_change(
 	const struct container_config *old, const struct container_config *new, int netns_fd);
 
+/*
+ * Starts narthex-network to make the container's links ports of their bridges again (network.h,
+ * network_attach()). Its pidfd, which the caller waits for and reaps, or -errno, logged.
+ */
+int network_helper_attach(const struct container_config *config);
+
 /* What is left of name's network on the host, by a container that ended or a launcher that crashed,
  * goes. Waits. Logs. 0 or -errno. */
 int network_helper_cleanup(const char *name);

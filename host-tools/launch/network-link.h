@@ -135,6 +135,9 @@ const char *link_prefix(const struct container_config *config);
 int veth_set_up(struct network *network, const struct config_link *link);
 int veth_remove(struct network *network, const struct config_link *link);
 
+/* Puts its end on the host on the bridge that it is to be on and isn't. Logs. 0 or -errno. */
+int veth_attach(struct network *network, const struct config_link *link);
+
 /* LINK_MACVLAN, LINK_IPVLAN: an interface inside, on top of one of the host's. As above. */
 int macvlan_set_up(struct network *network, const struct config_link *link);
 int macvlan_remove(struct network *network, const struct config_link *link);

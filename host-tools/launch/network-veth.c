@@ -311,3 +311,38 @@ int veth_remove(struct network *network, const struct config_link *link)
 	}
 	return link->is_zone ? zone_collect(&network->host) : 0;
 }
+
+int veth_attach(struct network *network, const struct config_link *link)
+{
+	struct veth veth = {
+		.link = link,
+		.host = { .netlink = &network->host, .where = "" },
+	};
+	struct netlink_link bridge, port;
+	struct ifinfomsg header = {};
+	int r;
+
+	if (link->kind != LINK_VETH || !link->bridge[0] || link->is_zone)
+		return 0;
+	init(&veth, network, link);
+	/* gone again, or something else by now: there will be news of it */
+	if (netlink_get_link(&network->host, link->bridge, &bridge) < 0 ||
+		strcmp(bridge.kind, "bridge") != 0)
+		return 0;
+	if (netlink_get_link(&network->host, veth.id.interface, &port) < 0 ||
+		!identity_is_of(&veth.id, &port) || port.master == bridge.index)
+		return 0;
+	header.ifi_index = veth.host.index = port.index;
+	netlink_begin(&network->host, RTM_SETLINK, 0, &header, sizeof(header),
+		"make %s a port of %s again", veth.id.interface, link->bridge);
+	netlink_put_u32(&network->host, IFLA_MASTER, (uint32_t)bridge.index);
+	if (link->vlan > 0)
+		begin_vlan(&veth);
+	r = netlink_commit(&network->host, NULL, NULL);
+	if (r < 0)
+		log_error("%s", network->host.why);
+	else
+		log_info("bridge %s is new: %s is a port of it again", link->bridge,
+			veth.id.interface);
+	return r;
+}

@@ -130,6 +130,25 @@ int network_remove_link(
 	return r;
 }
 
+int network_attach(const struct container_config *config)
+{
+	struct network network = { .config = config, .netns_fd = -EBADF };
+	struct config_link main;
+	int r = netlink_open(&network.host, -1), s;
+
+	if (r < 0)
+		return log_errno(r, "cannot open a netlink socket");
+	if (network_main_link(config, &main))
+		r = veth_attach(&network, &main);
+	for (size_t i = 0; i < config->n_links; i++) {
+		s = veth_attach(&network, &config->links[i]);
+		if (r >= 0)
+			r = s;
+	}
+	netlink_close(&network.host);
+	return r;
+}
+
 /* --- what is left on the host ------------------------------------------------------------------
  */
 

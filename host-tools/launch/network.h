@@ -41,6 +41,13 @@ int network_change(
 	const struct container_config *old, const struct container_config *new, int netns_fd);
 
 /*
+ * Makes the host's ends of a running container's links ports again of bridges (Bridge=) that have
+ * been deleted and made anew. What is in its place stays, and so does what has no bridge now. Logs.
+ * 0 or -errno.
+ */
+int network_attach(const struct container_config *config);
+
+/*
  * Removes what network_setup() left on the host for name, if anything (after a crash; in the usual
  * case the pair dies with the namespace). Not needed before network_setup(). Quiet when there is
  * nothing, or a stranger's. 0 or -errno, logged.

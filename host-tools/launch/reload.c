@@ -12,6 +12,7 @@
 
 #include "reload.h"
 
+#include "bridge-watch.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "helper.h"
@@ -136,6 +137,8 @@ static void finish(struct reload *reload, bool ok)
 
 			reload->launch->config = reload->plan.merged;
 			reload->plan.merged = old;
+			bridge_watch_start(
+				reload->launch->bridges, reload->base, &reload->launch->config);
 		}
 	}
 	if (fclose(reload->answer) == 0)

@@ -10,6 +10,7 @@
 #include "supervise.h"
 
 #include "../trust.h"
+#include "bridge-watch.h"
 #include "builder.h"
 #include "cleanup.h"
 #include "console.h"
@@ -75,6 +76,7 @@ struct supervisor {
 	struct control control;
 	struct machined machined;
 	struct network_helper network;
+	struct bridge_watch bridges;
 	struct reload reload;
 	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
 		*network_event, *deadline, *ask;
@@ -560,6 +562,8 @@ static int start_guest(struct supervisor *s)
 	if (r >= 0)
 		r = builder_start(
 			launch, &s->console.guest, &s->builder_fd, &s->build_socket, &s->error_fd);
+	if (launch->boots == 1)
+		bridge_watch_start(&s->bridges, s->base, &launch->config);
 	if (r >= 0 && network_helper_is_needed(&launch->config))
 		r = network_helper_start(&s->network, &launch->config);
 	if (r >= 0)
@@ -732,10 +736,14 @@ int supervise(struct launch *launch)
 		.control = CONTROL_NULL,
 		.machined = MACHINED_NULL,
 		.network = NETWORK_HELPER_NULL,
+		.bridges = BRIDGE_WATCH_NULL,
 		.reload = RELOAD_NULL,
 	};
-	int status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
+	int status;
 
+	launch->bridges = &s.bridges;
+	status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
+	bridge_watch_stop(&s.bridges);
 	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
 		(void)network_helper_cleanup(launch->config.name);
 	control_stop(&s.control);

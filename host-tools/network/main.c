@@ -8,6 +8,8 @@
  *                                    waits on HELPER_FD for the network namespace, sets it up
  *   narthex-network --change NAME [OLD]… -- [NEW]…
  *                                    waits for it, too, and makes of what is there what is to be
+ *   narthex-network --attach NAME [SETTING]…
+ *                                    puts its links on bridges that have been made anew
  *   narthex-network --cleanup NAME   removes what a crashed launcher left on the host
  *
  * The assignments are those of the configuration that are about the network, in its order. Started
@@ -74,6 +76,17 @@ static int set_up(char *const *argv)
 	return r;
 }
 
+static int attach(char *const *argv)
+{
+	struct container_config config = {};
+	int r = read_config(&config, argv[2], argv + 3);
+
+	if (r >= 0)
+		r = network_attach(&config);
+	config_done(&config);
+	return r;
+}
+
 static int change(char **argv)
 {
 	struct container_config old = {}, new = {};
@@ -105,6 +118,8 @@ int main(int argc, char **argv)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (argc == 3 && strcmp(argv[1], "--cleanup") == 0)
 		return network_cleanup(argv[2]) < 0;
+	if (argc >= 3 && strcmp(argv[1], "--attach") == 0)
+		return attach(argv) < 0;
 	if (argc >= 4 && strcmp(argv[1], "--change") == 0)
 		return change(argv) < 0;
 	if (argc < 2 || argv[1][0] == '-') {

@@ -126,6 +126,64 @@ END
   equal "$(inside web 'cat /sys/class/net/*/address')" "$before"
 }
 
+# What restarting the host's network does to a bridge.
+bridge_anew() { # NAME ADDRESS
+  ip link del "$1"
+  ip link add "$1" type bridge
+  ip addr add "$2" dev "$1"
+  ip link set "$1" up
+}
+
+is_port_of() { # INTERFACE BRIDGE
+  ip -o link show "$1" | grep -q "master $2 "
+}
+
+@test "a bridge that is deleted and made again has the guest's links again" {
+  local n
+  for n in 1 2; do
+    bridge_anew br1 192.168.61.1/24
+    poll 10 is_port_of web1 br1
+    ping -c 1 -W 5 192.168.61.100
+    inside web 'ping -c 1 -W 5 192.168.61.1'
+  done
+  # the guest has noticed nothing, and the other link neither
+  equal "$(inside web 'cat /sys/class/net/veth1/address' | wc -l)" 1
+  is_port_of c-web br0
+  matches "$(journalctl -o cat --no-pager -u container-web)" 'bridge br1 is new: web1 is a port of it again'
+  # renamed into place, as some tools do
+  ip link del br1
+  ip link add new type bridge
+  ip addr add 192.168.61.1/24 dev new
+  ip link set new name br1
+  ip link set br1 up
+  poll 10 is_port_of web1 br1
+  ping -c 1 -W 5 192.168.61.100
+}
+
+wakeups() { # PID
+  awk '/ctxt_switches/ { n += $2 } END { print n }' "/proc/$1/status"
+}
+
+# The launcher may have other things to do meanwhile, but not each time.
+sleeps_through_news() { # PID
+  local before
+  before=$(wakeups "$1")
+  ip link add other type bridge
+  ip link add br10 type bridge
+  ip link set other up
+  ip link set br1 alias 'the same bridge'
+  ip link set br1 down
+  ip link set br1 up
+  ip link del br10
+  ip link del other
+  [ "$(wakeups "$1")" = "$before" ]
+}
+
+@test "news of other interfaces, and of a bridge that is the same, don't wake the launcher" {
+  poll 5 sleeps_through_news "$(launcher_pid web)"
+  is_port_of web1 br1
+}
+
 @test "kill -9 of the launcher leaves none of the links" {
   local launcher
   guest_up dead busybox <<'END'
