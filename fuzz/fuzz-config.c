@@ -33,7 +33,7 @@ static size_t unit_lines(const struct container_config *config)
 		.assignment = count_line,
 		.error = on_error,
 	};
-	static const struct unit_programs programs = { "/launcher", "/generator" };
+	static const struct unit_programs programs = { "/launcher", "/generator", "/ctl" };
 	size_t size, n = 0;
 	char *text;
 	FILE *f = open_memstream(&text, &size);

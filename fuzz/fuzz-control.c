@@ -7,19 +7,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const char *const words[] = {
+		[CONTROL_STATUS] = "status",
+		[CONTROL_PTY] = "pty",
+		[CONTROL_RELOAD] = "reload",
+		[CONTROL_RELOAD_DRY_RUN] = "reload dry-run",
+	};
 	char *request = fuzz_text(data, size);
+	enum control_request parsed = control_parse(request, size);
 
-	switch (control_parse(request, size)) {
-	case CONTROL_STATUS:
-		MUST(size == 6 && strcmp(request, "status") == 0);
-		break;
-	case CONTROL_PTY:
-		MUST(size == 3 && strcmp(request, "pty") == 0);
-		break;
-	case CONTROL_UNKNOWN:
-		MUST(strcmp(request, "status") != 0 || size != 6);
-		break;
-	}
+	for (int i = 0; i < CONTROL_UNKNOWN; i++)
+		MUST((parsed == (enum control_request)i) ==
+			(strlen(words[i]) == size && strcmp(request, words[i]) == 0));
 	free(request);
 	return 0;
 }

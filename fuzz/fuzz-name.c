@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-static const struct unit_programs programs = { "/launcher", "/generator" };
+static const struct unit_programs programs = { "/launcher", "/generator", "/ctl" };
 
 /* Each line that says what is run must be there once. */
 static void check_unit(char *text, size_t size, const char *exec_start)

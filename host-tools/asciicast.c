@@ -63,7 +63,10 @@ static char *add_character(char *out, const unsigned char *p, size_t n)
 
 	if (n == 0)
 		return mempcpy(out, REPLACEMENT, strlen(REPLACEMENT));
-	if (n == 1 && (*p < 0x20 || *p == 0x7f)) {
+	/* C1 is c2 80 to c2 9f: who reads a recording with cat is not to obey it, either */
+	if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+		n = 1, p++;
+	if (n == 1 && (*p < 0x20 || (*p >= 0x7f && *p < 0xa0))) {
 		out = mempcpy(out, "\\u00", 4);
 		*out++ = hex[*p >> 4];
 		*out++ = hex[*p & 15];

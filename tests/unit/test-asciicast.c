@@ -79,6 +79,9 @@ static void characters_come_in_pieces(void **state)
 	} rows[] = {
 		{ "plain", "plain" },
 		{ "a\"b\\c\r\n\033[0m\177", "a\\\"b\\\\c\\u000d\\u000a\\u001b[0m\\u007f" },
+		{ "\xc2\x9b"
+		  "31m\xc2\xa0",
+			"\\u009b31m\xc2\xa0" },
 		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80" },
 		/* no UTF-8: overlong, a surrogate, beyond the end, bare, cut */
 		{ "\xc0\xaf", "\xef\xbf\xbd\xef\xbf\xbd" },
