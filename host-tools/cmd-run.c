@@ -170,8 +170,9 @@ static int add_command(struct run *run, char **command)
 
 int cmd_run(const struct verb *verb, int argc, char **argv)
 {
-	struct run run = {};
-	char *launcher;
+	/* static: a failure leaves them to the end of the process, and they are no leaks then */
+	static struct run run;
+	static char *launcher;
 	int first, status;
 
 	status = program_find("narthex-launch", &launcher);
