@@ -437,7 +437,9 @@ static void a_system_of_the_store_is_told_apart(void **state)
 	launch.config.boot = true;
 	launch.config.store = strdup(store);
 	launch.config.path = strdup("/mnt/store/system");
+	launch.system = launch.config.path; /* what it leads to */
 	result = run();
+	launch.system = NULL;
 	assert_string_equal(result.words, "");
 	assert_string_equal(result.out, "from the store\n");
 	assert_int_equal(result.kind, INIT_SYSTEMD);
