@@ -42,6 +42,8 @@ const struct config_key config_keys[] = {
 	KEY("Exec", "Personality", config_parse_personality, personality),
 	WHOLE("Exec", "OOMScoreAdjust", config_parse_oom_score_adjust),
 	KEY("Exec", "CPUAffinity", config_parse_cpu_affinity, cpu_affinity),
+	KEY("Exec", "SuppressSync", config_parse_bool, suppress_sync),
+	KEY("Exec", "SystemCallFilter", config_parse_system_calls, system_calls),
 	LIMIT_KEY(CPU),
 	LIMIT_KEY(FSIZE),
 	LIMIT_KEY(DATA),
@@ -107,11 +109,9 @@ const struct config_key config_keys[] = {
 	LINK_KEY("Gateway6", config_parse_address6, gateway6),
 
 	/* systemd.nspawn(5) of systemd 252, and what design has for later */
-	LATER("Exec", "SystemCallFilter"),
 	LATER("Exec", "ResolvConf"),
 	LATER("Exec", "Timezone"),
 	LATER("Exec", "LinkJournal"),
-	LATER("Exec", "SuppressSync"),
 	LATER("Files", "BindUser"),
 	LATER("Network", "Port"),
 	{},

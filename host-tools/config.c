@@ -60,6 +60,7 @@ void config_done(struct container_config *config)
 		return;
 	config_list_free(config->parameters);
 	config_list_free(config->environment);
+	config_list_free(config->system_calls);
 	config_list_free(config->lines);
 	config_forget_mounts(config);
 	free(config->name);

@@ -167,6 +167,8 @@ struct container_config {
 	bool oom_score_adjust_written;
 	int oom_score_adjust;
 	struct config_cpus cpu_affinity;
+	bool suppress_sync;
+	char **system_calls; /* SystemCallFilter=: "+NAME" or "~NAME" each, NULL-terminated */
 	enum private_users private_users;
 	uint32_t uid_base, uid_count; /* for PRIVATE_USERS_FIXED; count defaults to 65536 */
 	enum tristate notify_ready;   /* AUTO: yes for an init that is systemd */

@@ -5,6 +5,7 @@
 
 #include "../config.h"
 #include "cgroup.h"
+#include "seccomp.h"
 #include "state.h"
 #include "uidrange.h"
 
@@ -33,7 +34,8 @@ struct launch {
 	unsigned int boots; /* how often the guest has been built; more than 1: it has rebooted */
 	char *system;	    /* what Path= leads to since the last boot; NULL: no Path= */
 	char *bundle;	    /* the directory that appears at /run/host/narthex; NULL: none */
-	struct bridge_watch *bridges; /* looks at config's bridges */
+	struct bridge_watch *bridges;  /* looks at config's bridges */
+	struct seccomp_program filter; /* with the changes of SystemCallFilter= */
 };
 
 /*

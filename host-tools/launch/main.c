@@ -267,6 +267,7 @@ static int run(void)
 	if ((arg_root ? config_from_options(&launch.config)
 		      : config_load(arg_name, arg_config, &launch.config)) >= 0 &&
 		check_root(&launch.config) >= 0 && find_bundle(&launch.bundle) >= 0 &&
+		seccomp_change(&launch.config, &launch.filter) >= 0 &&
 		cgroup_enter_supervisor(launch.service) >= 0 &&
 		state_acquire(launch.config.name, &launch.state) >= 0 &&
 		uid_range_acquire(&launch.config, &launch.range) >= 0)
@@ -278,6 +279,7 @@ static int run(void)
 	state_release(&launch.state);
 	config_done(&launch.config);
 	free(launch.bundle);
+	free(launch.filter.code);
 	free(launch.system);
 	return status;
 }

@@ -163,9 +163,16 @@ void signals_reset(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void install_filter(uint64_t caps)
+static void install_filter(const struct launch *launch, uint64_t caps)
 {
-	int r = seccomp_apply(caps);
+	int r = 0;
+
+	/* first: the other may forbid to add one */
+	if (launch->config.suppress_sync)
+		r = seccomp_suppress_sync();
+	if (r >= 0)
+		r = launch->filter.len > 0 ? seccomp_apply_program(&launch->filter)
+					   : seccomp_apply(caps);
 
 	if (r < 0)
 		fail(r, "cannot install the system call filter", NULL);
@@ -366,7 +373,7 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 {
 	const struct container_config *config = &launch->config;
 	uint64_t caps = config_capabilities(config), for_filter = UINT64_C(1) << CAP_SYS_ADMIN;
-	bool filter_allows_the_rest = caps & for_filter;
+	bool filter_allows_the_rest = caps & for_filter && launch->filter.len == 0;
 	struct guest_user user = { .home = (char *)"/" };
 	char **environment = NULL, byte;
 
@@ -380,7 +387,7 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 	take_keyring();
 	cut_bounding_set(caps);
 	if (filter_allows_the_rest)
-		install_filter(caps);
+		install_filter(launch, caps);
 	if (!config->user)
 		environment = make_environment(launch, NULL);
 	/* end of file: the builder failed and has said why */
@@ -402,7 +409,7 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 		filter_allows_the_rest ? caps : caps | for_filter, config->capability_ambient);
 	close_the_rest();
 	if (!filter_allows_the_rest)
-		install_filter(caps);
+		install_filter(launch, caps);
 	if (config->boot)
 		execute_init(launch, environment);
 	execute_command(launch, environment);

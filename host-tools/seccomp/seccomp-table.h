@@ -3,7 +3,8 @@
 
 /*
  * What a guest may ask of the kernel: the policy, as data. seccomp-compile makes BPF of it at build
- * time; nothing of this is linked into the launcher.
+ * time, narthex-seccomp when a configuration changes it (SystemCallFilter=); nothing of this is
+ * linked into the launcher.
  */
 
 #include <stdbool.h>
@@ -54,6 +55,13 @@ struct seccomp_number {
 	int number;
 };
 
+/* "@NAME" for many calls. */
+struct seccomp_set {
+	const char *name;
+	const char *const *members; /* calls and other sets; NULL: every call */
+};
+
+extern const struct seccomp_set seccomp_sets[];			    /* ends with a NULL name */
 extern const struct seccomp_group seccomp_groups[];		    /* ends with a NULL name */
 extern const struct seccomp_argument_rule seccomp_argument_rules[]; /* ends with a NULL syscall */
 extern const struct seccomp_number seccomp_numbers[];		    /* ends with a NULL name */

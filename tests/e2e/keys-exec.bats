@@ -190,3 +190,66 @@ Max realtime timeout 200000 200000"
   equal "$(quietly Exec.WorkingDirectory=/usr/lib -- pwd)" /usr/lib
   refused "cannot change to WorkingDirectory '/not/there'" Exec.WorkingDirectory=/not/there
 }
+
+# --- system calls -------------------------------------------------------------------------------
+
+# io_uring_setup(2), 425 everywhere, with an argument that it refuses: EPERM 1, EFAULT 14
+io_uring='syscall(425, 1, 0); print $! + 0'
+
+@test "SystemCallFilter=: calls are allowed and denied, single ones and groups, denied counts more" {
+  equal "$(quietly -- perl -e "$io_uring")" 1
+  equal "$(quietly Exec.SystemCallFilter=io_uring_setup -- perl -e "$io_uring")" 14
+  equal "$(quietly Exec.SystemCallFilter=@known -- perl -e "$io_uring")" 14
+  equal "$(quietly Exec.SystemCallFilter=io_uring_setup Exec.SystemCallFilter='~@mount io_uring_setup' -- perl -e "$io_uring")" 1
+  equal "$(quietly Exec.SystemCallFilter=io_uring_setup Exec.SystemCallFilter= -- perl -e "$io_uring")" 1
+  run -0 payload Exec.SystemCallFilter=@io-event -- mount -t tmpfs x /mnt
+  run ! payload Exec.SystemCallFilter='~@mount' -- mount -t tmpfs x /mnt
+  run ! payload Exec.SystemCallFilter='~chmod fchmod fchmodat' -- chmod 0600 /tmp
+  # what is decided by an argument stays decided: TIOCSTI into its own terminal
+  equal "$(quietly Exec.SystemCallFilter=ioctl -- perl -e 'my $c = "x"; ioctl(STDIN, 0x5412, $c); print $! + 0')" 1
+  # the capabilities are cut although the filter comes last
+  equal "$(quietly Exec.SystemCallFilter='~@swap' Exec.DropCapability=CAP_SYS_ADMIN -- sh -c 'echo $((0x$(sed -n "s/^CapEff:\t//p" /proc/self/status) >> 21 & 1))')" 0
+}
+
+@test "SystemCallFilter=: every half of all calls makes a filter that loads" {
+  local names
+  # the widest there can be: every second call denied
+  names=$(grep -o '"[a-z][a-z_0-9]*"' /src/host-tools/seccomp/seccomp-table.c | tr -d '"' | sort -u |
+    grep -vE '^(execve|brk|mmap|mprotect|munmap|openat|read|write|close|fstat|newfstatat|exit_group|pread64|arch_prctl|access|rseq|prlimit64|set_tid_address|set_robust_list|getrandom)$' |
+    grep -xFf <(systemd-analyze syscall-filter @known | sed -n 's/^    \([a-z_0-9]*\)$/\1/p') | sed -n 'p;n' | xargs)
+  run -0 payload Exec.SystemCallFilter="~$names" -- /bin/true
+}
+
+@test "SystemCallFilter=: what isn't known, and what no start can do without, is an error" {
+  refused 'there is no system call .mout.; did you mean mount' Exec.SystemCallFilter=mout
+  refused 'there is no system call group .@mout.; did you mean @mount' Exec.SystemCallFilter=@mout
+  refused 'no container starts without it: execve' Exec.SystemCallFilter='~@default'
+}
+
+@test "SystemCallFilter=: the groups are systemd's" {
+  perl -e '
+    open(T, "/src/host-tools/seccomp/seccomp-table.c"); my %known = map { $_ => 1 } join("", <T>) =~ /"([a-z0-9_]+)"/g;
+    open(S, "/src/host-tools/seccomp/seccomp-sets.c");
+    for (join("", <S>) =~ /name = "(@[a-z-]+)", .members = CALLS\(([^)]*)\)/g) { push @pairs, $_ }
+    while (@pairs) { my ($n, $m) = splice(@pairs, 0, 2); print "$n $_\n" for $m =~ /"([^"]+)"/g }
+  ' | grep -v '^@sandbox' | sort >"$BATS_TEST_TMPDIR/ours"
+  systemd-analyze syscall-filter | perl -e '
+    open(T, "/src/host-tools/seccomp/seccomp-table.c"); my %known = map { $_ => 1 } join("", <T>) =~ /"([a-z0-9_]+)"/g;
+    while (<STDIN>) {
+      if (/^(@\S+)/) { $n = $1 } elsif (/^#/) { $n = undef }
+      elsif ($n && $n ne "\@known" && /^    (@?[a-z0-9_-]+)$/) { my $m = $1; print "$n $m\n" if $m =~ /^@/ || $known{$m} }
+    }' | grep -v '^@sandbox' | sort >"$BATS_TEST_TMPDIR/theirs"
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/ours")" -ge 300 ]
+  diff "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
+}
+
+@test "SuppressSync=: nothing is synchronized, and nothing can be opened for it" {
+  run ! payload -- sync /dev/null
+  run -0 payload Exec.SuppressSync=yes -- sync /dev/null
+  run -0 payload -- dd if=/dev/zero of=/tmp/x bs=1 count=1 oflag=sync
+  run ! payload Exec.SuppressSync=yes -- dd if=/dev/zero of=/tmp/x bs=1 count=1 oflag=sync
+  run ! payload Exec.SuppressSync=yes -- dd if=/dev/zero of=/tmp/x bs=1 count=1 oflag=dsync
+  run -0 payload Exec.SuppressSync=yes -- dd if=/dev/zero of=/tmp/x bs=1 count=1
+  # with a changed filter, too
+  run -0 payload Exec.SuppressSync=yes Exec.SystemCallFilter='~seccomp @swap' -- sync /dev/null
+}
