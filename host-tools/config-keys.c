@@ -44,6 +44,8 @@ const struct config_key config_keys[] = {
 	KEY("Exec", "CPUAffinity", config_parse_cpu_affinity, cpu_affinity),
 	KEY("Exec", "SuppressSync", config_parse_bool, suppress_sync),
 	KEY("Exec", "SystemCallFilter", config_parse_system_calls, system_calls),
+	KEY("Exec", "Timezone", config_parse_timezone, timezone),
+	KEY("Exec", "LinkJournal", config_parse_link_journal, link_journal),
 	LIMIT_KEY(CPU),
 	LIMIT_KEY(FSIZE),
 	LIMIT_KEY(DATA),
@@ -70,6 +72,7 @@ const struct config_key config_keys[] = {
 	WHOLE("Files", "TemporaryFileSystem", config_parse_tmpfs),
 	WHOLE("Files", "Overlay", config_parse_overlay),
 	WHOLE("Files", "OverlayReadOnly", config_parse_overlay_read_only),
+	KEY("Files", "BindUser", config_parse_bind_user, bind_users),
 	KEY("Files", "Inaccessible", config_parse_inaccessible, inaccessible),
 	KEY("Files", "ReadOnly", config_parse_bool, read_only),
 	KEY("Files", "Volatile", config_parse_volatile, volatile_mode),
@@ -110,9 +113,6 @@ const struct config_key config_keys[] = {
 
 	/* systemd.nspawn(5) of systemd 252, and what design has for later */
 	LATER("Exec", "ResolvConf"),
-	LATER("Exec", "Timezone"),
-	LATER("Exec", "LinkJournal"),
-	LATER("Files", "BindUser"),
 	LATER("Network", "Port"),
 	{},
 };

@@ -61,6 +61,7 @@ void config_done(struct container_config *config)
 	config_list_free(config->parameters);
 	config_list_free(config->environment);
 	config_list_free(config->system_calls);
+	config_list_free(config->bind_users);
 	config_list_free(config->lines);
 	config_forget_mounts(config);
 	free(config->name);
@@ -204,6 +205,19 @@ static int check_volatile(const struct container_config *config, const char *whe
 	return r;
 }
 
+/* What would be written to a tree that is not to be written to. */
+static int check_read_only(const struct container_config *config, const char *where)
+{
+	if (!config->read_only && config->volatile_mode != VOLATILE_STATE)
+		return 0;
+	if (config->timezone != TIMEZONE_COPY && config->timezone != TIMEZONE_SYMLINK &&
+		config->timezone != TIMEZONE_DELETE)
+		return 0;
+	return fault(where,
+		"Timezone= is to change /etc/localtime in a tree that is read-only: use "
+		"bind, or off");
+}
+
 static int check_files(const struct container_config *config, const char *where)
 {
 	int r = check_targets(config, where);
@@ -211,8 +225,10 @@ static int check_files(const struct container_config *config, const char *where)
 	if (config->nix_daemon && !config->store)
 		r = fault(where, "NixDaemon= builds into a store that the container doesn't see: "
 				 "set Store=");
-	if (check_volatile(config, where) < 0)
+	if (check_volatile(config, where) < 0 || check_read_only(config, where) < 0)
 		r = -EINVAL;
+	if (config->bind_users && config->private_users == PRIVATE_USERS_NO)
+		r = fault(where, "BindUser= needs a user namespace: remove it, or PrivateUsers=no");
 	if (strcmp(config->root, "/") == 0 && !config_root_is_temporary(config))
 		r = fault(where, "Root=/ is the host's own tree: it needs Ephemeral=yes");
 	for (size_t i = 0; i < config->n_binds; i++)

@@ -95,6 +95,24 @@ enum ownership {
 	OWNERSHIP_OFF, /* the disk has the ids that the container's are on the host */
 };
 
+/* Timezone=: what becomes of /etc/localtime */
+enum timezone_mode {
+	TIMEZONE_OFF,
+	TIMEZONE_COPY,
+	TIMEZONE_BIND,
+	TIMEZONE_SYMLINK,
+	TIMEZONE_DELETE,
+	TIMEZONE_AUTO,
+};
+
+/* LinkJournal= */
+enum link_journal {
+	LINK_JOURNAL_NO,
+	LINK_JOURNAL_HOST,     /* the journal lies on the host */
+	LINK_JOURNAL_TRY_HOST, /* where the host keeps one on disk */
+	LINK_JOURNAL_AUTO,     /* where it lay there before */
+};
+
 /* An IPv4 or IPv6 address with the prefix length that was written (32 or 128 when none was). */
 struct config_address {
 	int family; /* AF_INET, AF_INET6; 0: not set */
@@ -168,6 +186,8 @@ struct container_config {
 	int oom_score_adjust;
 	struct config_cpus cpu_affinity;
 	bool suppress_sync;
+	enum timezone_mode timezone;
+	enum link_journal link_journal;
 	char **system_calls; /* SystemCallFilter=: "+NAME" or "~NAME" each, NULL-terminated */
 	enum private_users private_users;
 	uint32_t uid_base, uid_count; /* for PRIVATE_USERS_FIXED; count defaults to 65536 */
@@ -186,6 +206,7 @@ struct container_config {
 	struct config_overlay *overlays;
 	size_t n_overlays;
 	char **inaccessible; /* NULL-terminated */
+	char **bind_users;   /* names, NULL-terminated */
 	bool read_only;
 	enum volatile_mode volatile_mode;
 	enum ownership ownership;

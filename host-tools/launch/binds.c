@@ -351,6 +351,28 @@ static int bind_temporary(struct build *build, const struct config_bind *bind)
 	return mount_at(build, TAKE_FD(mount), bind->target, S_IFDIR);
 }
 
+int bind_for_user(struct build *build, const char *source, const char *target,
+	const struct stat *outside, const struct stat *inside)
+{
+	_cleanup_close_ int fd = open_outside(source), mount = -EBADF, owner = -EBADF;
+	char type[64];
+	int r;
+
+	mount = fd < 0 ? fd : mnt_clone(fd, "", false);
+	owner = mount < 0 ? mount : make_owner_userns(outside, inside);
+	if (owner < 0)
+		return log_errno(
+			owner, "cannot bind '%s' to '%s' in the container", source, target);
+	r = mnt_idmap(mount, owner, false);
+	if (r < 0)
+		return log_errno(r, "cannot shift the owners of '%s' on %s", source,
+			mnt_fs_name(mount, type, sizeof(type)));
+	r = mnt_set(mount, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, false);
+	if (r < 0)
+		return log_errno(r, "cannot bind '%s' to '%s' in the container", source, target);
+	return mount_at(build, TAKE_FD(mount), target, S_IFDIR);
+}
+
 int bind_add(struct build *build, const struct config_bind *bind)
 {
 	if (bind->temporary)

@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "fd.h"
 #include "guest.h"
+#include "integration.h"
 #include "log.h"
 #include "mnt.h"
 #include "mounts.h"
@@ -268,7 +269,15 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = bundle_show(&b->build);
 	if (r >= 0)
+		r = credentials_apply(&b->build);
+	if (r >= 0)
+		r = journal_apply(&b->build);
+	if (r >= 0)
+		r = bind_users_apply(&b->build);
+	if (r >= 0)
 		r = custom_mounts_apply(&b->build);
+	if (r >= 0)
+		r = timezone_apply(&b->build);
 	if (r >= 0)
 		r = root_finish(&b->build);
 	if (r < 0)

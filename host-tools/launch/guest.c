@@ -58,8 +58,7 @@ void guest_uuid(const struct container_config *config, char ret[33])
 	(void)snprintf(ret, 33, "%016" PRIx64 "%016" PRIx64, high, low);
 }
 
-/* First line of a small regular file of the guest; "" when there is none. */
-static void guest_line(int root, const char *path, char *line, size_t size)
+void guest_line(int root, const char *path, char *line, size_t size)
 {
 	_cleanup_close_ int fd = tree_open(root, path, S_IFREG), file = -EBADF;
 	char link[64];

@@ -20,3 +20,6 @@ int guest_populate_run(const struct launch *launch, int root, enum init_kind kin
  * same.
  */
 void guest_uuid(const struct container_config *config, char ret[33]);
+
+/* The first line of a small regular file of the guest's; "" when there is none. */
+void guest_line(int root, const char *path, char *line, size_t size);

@@ -20,6 +20,9 @@ enum init_kind {
 	INIT_COMMAND, /* Boot=no */
 };
 
+/* Where the container finds its unit's credentials. */
+#define CREDENTIALS_INSIDE "/run/host/credentials"
+
 /* The container, from the launcher's start to its end; reboots stay inside. */
 struct launch {
 	struct container_config config;
@@ -33,7 +36,8 @@ struct launch {
 	int notify_fd;	    /* from the guest's PID 1 */
 	unsigned int boots; /* how often the guest has been built; more than 1: it has rebooted */
 	char *system;	    /* what Path= leads to since the last boot; NULL: no Path= */
-	char *bundle;	    /* the directory that appears at /run/host/narthex; NULL: none */
+	const char *credentials; /* the unit's directory of them on the host; NULL: none */
+	char *bundle;		 /* the directory that appears at /run/host/narthex; NULL: none */
 	struct bridge_watch *bridges;  /* looks at config's bridges */
 	struct seccomp_program filter; /* with the changes of SystemCallFilter= */
 };

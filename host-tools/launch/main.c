@@ -264,6 +264,8 @@ static int run(void)
 	launch.config_file = arg_config;
 	/* both are systemd's (systemd.exec(5), sd_notify(3)); by hand there is no unit to divide */
 	launch.service = !arg_foreground && getenv("INVOCATION_ID") && getenv("NOTIFY_SOCKET");
+	if (launch.service)
+		launch.credentials = getenv("CREDENTIALS_DIRECTORY");
 	if ((arg_root ? config_from_options(&launch.config)
 		      : config_load(arg_name, arg_config, &launch.config)) >= 0 &&
 		check_root(&launch.config) >= 0 && find_bundle(&launch.bundle) >= 0 &&

@@ -5,6 +5,8 @@
 
 #include "launch.h"
 
+#include <sys/stat.h>
+
 struct build {
 	const struct launch *launch;
 	int root;	       /* the mounted root, O_PATH */
@@ -53,6 +55,14 @@ int inaccessible_add(struct build *build, const char *path);
 
 /* Removes what overlay_add() made beside layers on the host. In the supervisor, at the end. */
 void overlays_forget(const struct container_config *config);
+
+/*
+ * Binds a user's directory of the host, nosuid and nodev, so that what belongs there to the ids of
+ * outside belongs here to those of inside (by the host's numbers), and what belongs to others to
+ * nobody. Logs.
+ */
+int bind_for_user(struct build *build, const char *source, const char *target,
+	const struct stat *outside, const struct stat *inside);
 
 /* The last of all: makes the root read-only where it is to be. Logs. 0 or -errno. */
 int root_finish(const struct build *build);

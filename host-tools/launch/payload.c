@@ -270,6 +270,8 @@ static char **make_environment(const struct launch *launch, const struct guest_u
 	list[n++] = (char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 	list[n++] = (char *)"container=narthex";
 	list[n++] = uuid;
+	if (launch->credentials)
+		list[n++] = (char *)"CREDENTIALS_DIRECTORY=" CREDENTIALS_INSIDE;
 	if (config->boot) {
 		list[n++] = (char *)"NOTIFY_SOCKET=/run/host/notify";
 	} else {

@@ -253,3 +253,106 @@ io_uring='syscall(425, 1, 0); print $! + 0'
   # with a changed filter, too
   run -0 payload Exec.SuppressSync=yes Exec.SystemCallFilter='~seccomp @swap' -- sync /dev/null
 }
+
+# --- what is the host's -------------------------------------------------------------------------
+
+# The host's own time zone for the time of a test: a link, or a file.
+host_zone() { # ZONE|file
+  rm -f /etc/localtime
+  if [ "$1" = file ]; then
+    cp /usr/share/zoneinfo/Asia/Tokyo /etc/localtime
+  else
+    ln -s "../usr/share/zoneinfo/$1" /etc/localtime
+  fi
+}
+
+@test "Timezone=: /etc/localtime is linked, copied, bound, deleted or left alone" {
+  local tree=$containers/keys show='readlink /etc/localtime || true; date +%Z'
+  host_zone Asia/Tokyo
+  equal "$(quietly Exec.Ephemeral=yes -- sh -c "$show")" $'/usr/share/zoneinfo/Etc/UTC\nUTC'
+  equal "$(quietly Exec.Ephemeral=yes Exec.Timezone=auto -- sh -c "$show")" $'../usr/share/zoneinfo/Asia/Tokyo\nJST'
+  equal "$(quietly Exec.Ephemeral=yes Exec.Timezone=symlink -- sh -c "$show")" $'../usr/share/zoneinfo/Asia/Tokyo\nJST'
+  equal "$(quietly Exec.Ephemeral=yes Exec.Timezone=copy -- sh -c "$show")" JST
+  equal "$(quietly Exec.Ephemeral=yes Exec.Timezone=delete -- sh -c "$show")" UTC
+  equal "$(quietly Exec.Timezone=bind -- sh -c "$show")" $'/usr/share/zoneinfo/Etc/UTC\nJST'
+  equal "$(quietly Files.ReadOnly=yes Exec.Timezone=auto -- sh -c "$show")" $'/usr/share/zoneinfo/Etc/UTC\nJST'
+  equal "$(readlink "$tree/etc/localtime")" /usr/share/zoneinfo/Etc/UTC
+  host_zone file
+  equal "$(quietly Exec.Ephemeral=yes Exec.Timezone=auto -- sh -c "$show")" JST
+  # nothing is written through what lies there
+  ln -sfn ../../../../../../etc/narthex-canary "$tree/etc/localtime"
+  quietly Exec.Timezone=copy -- true
+  [ ! -e /etc/narthex-canary ] && [ ! -L "$tree/etc/localtime" ]
+  host_zone No/Where
+  refused 'the container has no /usr/share/zoneinfo/No/Where' Exec.Timezone=symlink
+  refused 'in a tree that is read-only' Exec.Timezone=copy Files.ReadOnly=yes
+  ln -sfn /usr/share/zoneinfo/Etc/UTC "$tree/etc/localtime"
+  host_zone Etc/UTC
+}
+
+@test "LinkJournal=: the journal lies on the host, and nobody gets another's" {
+  local id log=/var/log/journal had=
+  [ ! -d $log ] || had=yes
+  guest_conf keys <<<$'[Exec]\nLinkJournal=host\nMachineID=0123456789abcdef0123456789abcdef\n[Service]\nRestart=no'
+  if [ -z "$had" ]; then
+    run -1 timeout 60 systemctl start container-keys
+    matches "$(journalctl -o cat --no-pager -u container-keys)" 'the host keeps no journal on disk'
+    systemctl reset-failed container-keys
+    mkdir $log
+  fi
+  guest_start keys
+  inside keys 'logger from-inside; journalctl --sync 2>&1'
+  id=$(inside keys 'cat /etc/machine-id')
+  equal "$id" 0123456789abcdef0123456789abcdef
+  poll 20 eval "journalctl -q -D $log/$id -o cat | grep -qx from-inside"
+  equal "$(stat -c %u "$log/$id")" "$([ "$flavour" = userns ] && stat -c %u "/proc/$(guest_leader keys)" || echo 0)"
+  guest_stop keys
+  journalctl -q -D "$log/$id" -o cat | grep -qx from-inside
+  # an ID that is another's
+  if [ "$flavour" = userns ]; then
+    chown 1234 "$log/$id"
+    run -1 timeout 60 systemctl start container-keys
+    matches "$(journalctl -o cat --no-pager -u container-keys)" "$log/$id belongs to user 1234"
+    systemctl reset-failed container-keys
+  fi
+  cat /etc/machine-id >"$containers/keys/etc/machine-id"
+  run -1 timeout 60 systemctl start container-keys
+  matches "$(journalctl -o cat --no-pager -u container-keys)" 'the container has the host.s machine ID'
+  systemctl reset-failed container-keys
+  rm -rf "${log:?}/$id"
+  [ -n "$had" ] || rm -rf $log
+  : >"$containers/keys/etc/machine-id"
+  rm -rf "$conf_dir/keys.conf" "$conf_dir/keys.conf.d"
+  systemctl daemon-reload
+}
+
+@test "LinkJournal=: what may be missing is left out, and the container's tree is never linked to" {
+  [ -d /var/log/journal ] || equal "$(quietly Exec.Ephemeral=yes Exec.LinkJournal=try-host -- ls /var/log/journal 2>&1 | grep -c '^[0-9a-f]*$')" 0
+  equal "$(quietly Exec.Ephemeral=yes Exec.LinkJournal=auto -- sh -c 'grep -c journal /proc/self/mounts')" 0
+  run -0 payload Exec.LinkJournal=try-guest -- true
+  refused 'would have the host follow' Exec.LinkJournal=guest
+}
+
+@test "credentials of the unit are the container's, for its root alone, and reach its services" {
+  printf 'from a file' >/srv/credential
+  guest_conf keys <<'CONF'
+[Service]
+LoadCredential=filed:/srv/credential
+SetCredential=said:in the unit
+CONF
+  guest_start keys
+  equal "$(inside keys 'cd /run/host/credentials; stat -c "%n %u %a" . *; cat filed; echo; cat said')" \
+    $'. 0 700\nfiled 0 400\nsaid 0 400\nfrom a file\nin the unit'
+  equal "$(inside keys 'tr "\0" "\n" </proc/1/environ | grep CREDENTIALS')" CREDENTIALS_DIRECTORY=/run/host/credentials
+  # a service manager hands them on
+  equal "$(inside keys 'mkdir -p /run/systemd/system; printf "[Service]\nType=oneshot\nLoadCredential=filed\nExecStart=/bin/sh -c \"cat %%d/filed >/run/got\"\n" >/run/systemd/system/takes.service
+    systemctl daemon-reload; systemctl start takes; cat /run/got')" 'from a file'
+  run inside keys 'runuser -u alice cat /run/host/credentials/filed 2>&1; touch /run/host/credentials/x 2>&1'
+  [[ $output != *'from a file'* ]]
+  guest_stop keys
+  rm -rf /srv/credential "$conf_dir/keys.conf" "$conf_dir/keys.conf.d"
+  # one that a caller has in its environment is not the container's
+  mkdir -p /run/not-its && echo secret >/run/not-its/x
+  equal "$(CREDENTIALS_DIRECTORY=/run/not-its quietly -- sh -c 'ls /run/host/credentials 2>/dev/null; echo "$CREDENTIALS_DIRECTORY"')" ''
+  rm -rf /run/not-its
+}

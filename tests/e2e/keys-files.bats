@@ -231,3 +231,34 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
   refused 'cannot use PivotRoot=/not/there' Exec.PivotRoot=/not/there
   rm -rf "$tree/deploy" "$tree/current" "$tree/out"
 }
+
+@test "BindUser=: the home of a user of the host's, whose files are the user's on both sides" {
+  local db=/run/host/userdb
+  if [ "$flavour" = nouserns ]; then
+    refused 'BindUser= needs a user namespace' Files.BindUser=daemon
+    return 0
+  fi
+  useradd --uid 4321 --create-home --home-dir $shared/bea --password "\$6\$salt\$hash" bea
+  echo hello >$shared/bea/hers
+  chown bea: $shared/bea/hers
+  echo not >$shared/bea/not-hers
+  equal "$(quietly Files.BindUser=bea -- 'cd /run/host/home/bea; stat -c "%n %u %g" . hers not-hers; cat hers
+    setpriv --reuid=60514 --regid=60514 --clear-groups sh -c "echo more >new; echo x >>not-hers" 2>/dev/null')" \
+    $'. 60514 60514\nhers 60514 60514\nnot-hers 65534 65534\nhello'
+  equal "$(stat -c '%u %g' $shared/bea/new)" "$(id -u bea) $(id -g bea)"
+  equal "$(cat $shared/bea/not-hers)" not
+  # the record, and nobody's number of the host's in the container
+  equal "$(quietly Files.BindUser=bea -- "cat $db/bea.user $db/60514.user $db/60514.group; stat -c %a $db/bea.user-privileged; cat $db/bea.user-privileged; wc -l </proc/self/uid_map")" \
+    '{"userName":"bea","uid":60514,"gid":60514,"homeDirectory":"/run/host/home/bea","shell":"/bin/sh","disposition":"container","service":"narthex"}
+{"userName":"bea","uid":60514,"gid":60514,"homeDirectory":"/run/host/home/bea","shell":"/bin/sh","disposition":"container","service":"narthex"}
+{"groupName":"bea","gid":60514,"disposition":"container","service":"narthex"}
+400
+{"privileged":{"hashedPassword":["$6$salt$hash"]}}
+1'
+  echo 'bea:x:1007:1007::/:/bin/sh' >>"$tree/etc/passwd"
+  refused 'the container has such a user' Files.BindUser=bea
+  sed -i '/^bea:/d' "$tree/etc/passwd"
+  refused 'cannot look the user up on the host' Files.BindUser=nobodyhere
+  refused "the host's root is shown to no container" Files.BindUser=root
+  userdel bea
+}
