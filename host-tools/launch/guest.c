@@ -4,6 +4,7 @@
 #include "../name.h"
 #include "cleanup.h"
 #include "fd.h"
+#include "guest-network.h"
 #include "log.h"
 #include "tree.h"
 
@@ -173,5 +174,10 @@ int guest_populate_run(const struct launch *launch, int root, enum init_kind kin
 		r = tree_write(root, "/run/host/container-uuid", line, 0444);
 	if (r < 0)
 		return log_errno(r, "cannot write to the container's /run/host");
-	return kind == INIT_SYSTEMD && launch->bundle ? bring_units(launch, root) : 0;
+	if (kind != INIT_SYSTEMD)
+		return 0;
+	r = guest_network_describe(&launch->config, root);
+	if (r < 0)
+		return log_errno(r, "cannot write to the container's /run/systemd/network");
+	return launch->bundle ? bring_units(launch, root) : 0;
 }

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# The guest's own network tools: systemd-networkd and a DHCP client, beside what the host has set.
+
+load lib
+
+setup_file() {
+  ip link add lanbr type bridge
+  ip addr add 192.168.90.1/24 dev lanbr
+  ip link set lanbr up
+  cat >"$BATS_FILE_TMPDIR/udhcpd.conf" <<END
+interface lanbr
+start 192.168.90.100
+end 192.168.90.150
+option subnet 255.255.255.0
+option router 192.168.90.1
+option lease 3600
+lease_file $BATS_FILE_TMPDIR/leases
+pidfile $BATS_FILE_TMPDIR/pid
+END
+  : >"$BATS_FILE_TMPDIR/leases"
+  busybox udhcpd "$BATS_FILE_TMPDIR/udhcpd.conf" 3>&-
+  poll 10 test -s "$BATS_FILE_TMPDIR/pid"
+}
+
+teardown_file() {
+  guests_remove_all
+  kill "$(cat "$BATS_FILE_TMPDIR/pid")"
+  ip link del lanbr
+}
+
+# A Debian tree with networkd, and a service that is there once the network is online.
+networkd_tree() { # NAME
+  local tree=$containers/$1
+  guest_tree "$1"
+  cat >"$tree/etc/systemd/system/online.service" <<'END'
+[Unit]
+Wants=network-online.target
+After=network-online.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+[Install]
+WantedBy=multi-user.target
+END
+  chroot "$tree" systemctl -q enable systemd-networkd online
+}
+
+# start returns with multi-user.target, and that waits for the network: two minutes of wait-online would be too long
+is_online() { # NAME
+  equal "$(inside "$1" 'systemctl is-active online systemd-networkd-wait-online' | tr '\n' ' ')" 'active active '
+}
+
+@test "networkd keeps the addresses that the host has set, and knows that it is online" {
+  networkd_tree nd
+  cp /bin/busybox "$containers/nd/usr/local/bin/"
+  printf '[Match]\nName=lan\n\n[Network]\nDHCP=ipv4\n' >"$containers/nd/etc/systemd/network/lan.network"
+  guest_conf nd <<'END'
+[Network]
+HostAddress=10.88.0.1
+LocalAddress=10.88.0.2
+HostAddress6=fd88::1
+LocalAddress6=fd88::2
+VirtualEthernetExtra=nd1:lan
+[Link lan]
+Bridge=lanbr
+END
+  guest_start nd
+  is_online nd
+  ping -c 1 -W 5 10.88.0.2
+  ping -c 1 -W 5 fd88::2
+  matches "$(inside nd 'busybox ip route')" 'default via 10\.88\.0\.1 dev eth0'
+  matches "$(inside nd 'busybox ip -6 route')" 'default via fd88::1 dev eth0'
+  matches "$(inside nd 'networkctl --no-pager status eth0')" 'Network File: /run/systemd/network/zz-narthex.network'
+}
+
+@test "networkd gets a lease on a link that the host has left to it" {
+  matches "$(inside nd 'busybox ip -o -4 addr show lan')" 'inet 192\.168\.90\.1[0-5][0-9]/24'
+  matches "$(inside nd 'networkctl --no-pager status lan')" 'Network File: /etc/systemd/network/lan.network'
+  inside nd 'busybox ping -c 1 -W 5 192.168.90.1'
+}
+
+@test "what the tree's owner has written about a link is what counts" {
+  guest_stop nd
+  printf '[Match]\nName=eth0\n\n[Network]\nAddress=10.88.0.7/32\nKeepConfiguration=yes\n' >"$containers/nd/etc/systemd/network/eth0.network"
+  guest_start nd
+  is_online nd
+  matches "$(inside nd 'networkctl --no-pager status eth0')" 'Network File: /etc/systemd/network/eth0.network'
+  matches "$(inside nd 'busybox ip -o -4 addr show eth0')" '10\.88\.0\.7/32'
+  guest_remove nd
+}
+
+@test "Naming=nspawn: networkd's own file for host0 asks for a lease, or keeps the host's addresses" {
+  networkd_tree nsp
+  cp /bin/busybox "$containers/nsp/usr/local/bin/"
+  guest_conf nsp <<<$'[Network]\nNaming=nspawn\nBridge=lanbr'
+  guest_start nsp
+  is_online nsp
+  matches "$(inside nsp 'busybox ip -o -4 addr show host0')" 'inet 192\.168\.90\.1[0-5][0-9]/24'
+  matches "$(inside nsp 'busybox ip route')" 'default via 192\.168\.90\.1 dev host0'
+  guest_stop nsp
+  guest_conf nsp <<<$'[Network]\nNaming=nspawn\nHostAddress=10.89.0.1\nLocalAddress=10.89.0.2'
+  guest_start nsp
+  is_online nsp
+  equal "$(inside nsp 'busybox ip -o -4 addr show host0' | grep -o 'inet [^ ]*')" 'inet 10.89.0.2/32'
+  guest_remove nsp
+}
+
+@test "a DHCP client of a guest without systemd gets a lease" {
+  guest_tree bb busybox
+  printf '#!/bin/sh\n[ "$1" = bound ] && ip addr add "$ip/$mask" dev "$interface"; exit 0\n' >"$containers/bb/usr/lease"
+  chmod +x "$containers/bb/usr/lease"
+  printf '::sysinit:/bin/udhcpc -i eth0 -s /usr/lease -n -q\n' >>"$containers/bb/etc/inittab"
+  guest_conf bb <<<$'[Network]\nBridge=lanbr'
+  guest_start bb
+  poll 20 leased bb
+  guest_remove bb
+}
+
+leased() { # NAME
+  [[ $(inside "$1" 'ip -o -4 addr show eth0') =~ inet\ 192\.168\.90\.1[0-5][0-9] ]]
+}
