@@ -34,7 +34,7 @@ static const struct {
 	{ RELOAD_MEMORY, "Exec", "KillSignal" },
 	{ RELOAD_UNIT, "Exec", "AutoStart" },
 
-	{ RELOAD_RESTART, "Files", "Bind BindReadOnly" },
+	{ RELOAD_BINDS, "Files", "Bind BindReadOnly" },
 	{ RELOAD_NETWORK, "Network",
 		"VirtualEthernet HostAddress LocalAddress HostAddress6 LocalAddress6 MACAddress "
 		"MTU Bridge VLAN Zone Gateway Gateway6 VirtualEthernetExtra MACVLAN IPVLAN "

@@ -14,11 +14,11 @@
 
 #include "cleanup.h"
 #include "config-value.h"
+#include "reload-binds.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* One line that counts. */
 struct line {
@@ -88,6 +88,17 @@ static void find_common(struct lines *a, struct lines *b)
 		}
 }
 
+/* Sets what a line says. Logs. 0 or -errno. */
+static int set_line(struct container_config *config, const char *where, const struct line *line)
+{
+	_cleanup_free_ char *text = strdup(line->text);
+
+	if (!text)
+		return -ENOMEM;
+	text[line->section] = text[line->name] = '\0';
+	return config_set(config, where, text, text + line->section + 1, line->value);
+}
+
 /* --- what one line needs ---------------------------------------------------------------------- */
 
 static enum reload_class class_of(const struct line *line)
@@ -99,22 +110,6 @@ static enum reload_class class_of(const struct line *line)
 		section, sizeof(section), "%.*s", is_link ? 4 : (int)line->section, line->text);
 	(void)snprintf(key, sizeof(key), "%.*s", (int)line->key, line->text + line->section + 1);
 	return reload_class(section, key);
-}
-
-/*
- * A device that is bound by itself is one that the container may use from its start on: the unit
- * says so (unit.c), or the launcher itself.
- */
-static bool is_device(const struct line *line)
-{
-	const char *source = line->value + (*line->value == '-');
-	char path[256];
-	struct stat st;
-
-	if (strncmp(source, "/dev/", 5) != 0)
-		return false;
-	(void)snprintf(path, sizeof(path), "%.*s", (int)strcspn(source, ":"), source);
-	return stat(path, &st) < 0 || !S_ISDIR(st.st_mode);
 }
 
 struct planner {
@@ -136,13 +131,43 @@ static bool network_differs(const struct container_config *a, const struct conta
 	       !same_text(a->namespace_path, b->namespace_path);
 }
 
+/* The bind that a line makes, as the configuration has it. NULL: it has none, or there is no memory
+ * to tell. */
+static const struct config_bind *bind_of(
+	const struct container_config *config, const struct line *line)
+{
+	_cleanup_(config_done) struct container_config scratch = {};
+
+	if (config_default(config->name, &scratch) < 0 || set_line(&scratch, "reload", line) < 0 ||
+		scratch.n_binds != 1)
+		return NULL;
+	for (size_t i = 0; i < config->n_binds; i++)
+		if (bind_is_same(&config->binds[i], &scratch.binds[0]))
+			return &config->binds[i];
+	return NULL;
+}
+
+static bool is_live_bind(const struct planner *p, const struct line *line)
+{
+	const struct container_config *config = p->wanted, *other = p->running;
+	const struct config_bind *bind = bind_of(config, line);
+
+	if (!bind) {
+		config = p->running;
+		other = p->wanted;
+		bind = bind_of(config, line);
+	}
+	return bind && bind_is_live(config, bind) && bind_place_is_free(other, bind->target) &&
+	       other->n_binds <= LIVE_BINDS_MAX;
+}
+
 static enum reload_class class_of_change(const struct planner *p, const struct line *line)
 {
 	enum reload_class class = class_of(line);
 
 	if (class == RELOAD_NETWORK && p->network_differs)
 		return RELOAD_RESTART;
-	if (class == RELOAD_BINDS && is_device(line))
+	if (class == RELOAD_BINDS && !is_live_bind(p, line))
 		return RELOAD_RESTART;
 	return class;
 }
@@ -263,16 +288,6 @@ static int tell_unit(struct planner *p)
 
 /* --- what runs afterwards --------------------------------------------------------------------- */
 
-static int set_line(struct container_config *config, const char *where, const struct line *line)
-{
-	_cleanup_free_ char *text = strdup(line->text);
-
-	if (!text)
-		return -ENOMEM;
-	text[line->section] = text[line->name] = '\0';
-	return config_set(config, where, text, text + line->section + 1, line->value);
-}
-
 static int copy_unit_texts(struct container_config *to, const struct container_config *from)
 {
 	for (size_t i = 0; i < UNIT_SECTION_MAX_; i++) {
@@ -282,14 +297,6 @@ static int copy_unit_texts(struct container_config *to, const struct container_c
 			return -ENOMEM;
 	}
 	return 0;
-}
-
-/* A profile that Path= names was resolved when the container started. */
-static int keep_path(struct container_config *to, const struct container_config *running)
-{
-	free(to->path);
-	to->path = running->path ? strdup(running->path) : NULL;
-	return running->path && !to->path ? -ENOMEM : 0;
 }
 
 static int merge(struct planner *p, const char *where)
@@ -306,8 +313,6 @@ static int merge(struct planner *p, const char *where)
 			r = set_line(merged, where, &p->new.of[i]);
 	if (r == 0)
 		r = copy_unit_texts(merged, p->wanted);
-	if (r == 0)
-		r = keep_path(merged, p->running);
 	return r == 0 ? config_check(merged, where) : r;
 }
 
@@ -359,66 +364,4 @@ void reload_plan_done(struct reload_plan *plan)
 		free(plan->changes[i].text);
 	free(plan->changes);
 	*plan = (struct reload_plan){};
-}
-
-/* --- the binds -------------------------------------------------------------------------------- */
-
-bool reload_bind_is_same(const struct config_bind *a, const struct config_bind *b)
-{
-	return strcmp(a->source, b->source) == 0 && strcmp(a->target, b->target) == 0 &&
-	       a->read_only == b->read_only && a->recursive == b->recursive && a->ids == b->ids &&
-	       a->inside == b->inside;
-}
-
-static bool is_below(const char *path, const char *dir)
-{
-	size_t n = strlen(dir);
-
-	return strncmp(path, dir, n) == 0 && path[n] == '/';
-}
-
-static int find_bind(const struct container_config *config, const struct config_bind *bind)
-{
-	for (size_t i = 0; i < config->n_binds; i++)
-		if (reload_bind_is_same(&config->binds[i], bind))
-			return (int)i;
-	return -1;
-}
-
-/* Whether something comes or goes above a place where a bind is. */
-static bool is_disturbed(const char *target, const struct container_config *running,
-	const struct container_config *wanted, const int *match)
-{
-	for (size_t i = 0; i < wanted->n_binds; i++)
-		if (match[i] < 0 && is_below(target, wanted->binds[i].target))
-			return true;
-	for (size_t i = 0; i < running->n_binds; i++)
-		if (is_below(target, running->binds[i].target) &&
-			find_bind(wanted, &running->binds[i]) < 0)
-			return true;
-	return false;
-}
-
-int reload_match_binds(
-	const struct container_config *running, const struct container_config *wanted, int **ret)
-{
-	int *match = calloc(wanted->n_binds + 1, sizeof(*match));
-	bool changed = true;
-
-	if (!match)
-		return -ENOMEM;
-	for (size_t i = 0; i < wanted->n_binds; i++)
-		match[i] = find_bind(running, &wanted->binds[i]);
-	/* one that is mounted again disturbs those below it */
-	while (changed) {
-		changed = false;
-		for (size_t i = 0; i < wanted->n_binds; i++)
-			if (match[i] >= 0 &&
-				is_disturbed(wanted->binds[i].target, running, wanted, match)) {
-				match[i] = -1;
-				changed = true;
-			}
-	}
-	*ret = match;
-	return 0;
 }

@@ -49,17 +49,3 @@ bool reload_plan_has(const struct reload_plan *plan, enum reload_class class);
 
 /* NULL is fine. */
 void reload_plan_done(struct reload_plan *plan);
-
-/* --- the binds -------------------------------------------------------------------------------- */
-
-/* Whether two of them make the same mount at the same place. */
-bool reload_bind_is_same(const struct config_bind *a, const struct config_bind *b);
-
-/*
- * Which of the binds after a reload are there already: for each of wanted the index of the one in
- * running, or -1 for one that has to be mounted. One that is there but lies below a place where
- * something is mounted or unmounted is mounted again. *ret (wanted->n_binds): caller frees. 0 or
- * -ENOMEM.
- */
-int reload_match_binds(
-	const struct container_config *running, const struct container_config *wanted, int **ret);

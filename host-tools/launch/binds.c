@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "mounts.h"
 
+#include "../reload-binds.h"
+
 #include "cleanup.h"
 #include "fd.h"
 #include "log.h"
@@ -373,17 +375,58 @@ int bind_for_user(struct build *build, const char *source, const char *target,
 	return mount_at(build, TAKE_FD(mount), target, S_IFDIR);
 }
 
+static struct bind describe(const struct config_bind *bind)
+{
+	return (struct bind){
+		.source = bind->source,
+		.target = bind->target,
+		.inside = bind->inside,
+		.recursive = bind->recursive,
+		.ids = bind->ids,
+		.optional = bind->optional,
+		.attributes = bind->read_only ? MOUNT_ATTR_RDONLY : 0,
+	};
+}
+
+int bind_clone(const struct build *build, const struct config_bind *bind)
+{
+	struct bind b = describe(bind);
+	mode_t kind;
+	int mount = clone_source(build, &b, &kind);
+
+	if (mount == -ENOENT && bind->optional)
+		return mount;
+	if (mount < 0)
+		return log_errno(mount, "cannot bind '%s' to '%s' in the container", bind->source,
+			bind->target);
+	return mount;
+}
+
+/* What the leader gets when it has its own mount namespace (live-binds.c). */
+static int bind_later(struct build *build, const struct config_bind *bind)
+{
+	_cleanup_close_ int target = -EBADF;
+	int mount = bind_clone(build, bind);
+	struct stat st;
+
+	if (mount == -ENOENT && bind->optional)
+		return 0;
+	if (mount < 0)
+		return mount;
+	build->live_binds[bind - build->launch->config.binds] = mount;
+	/* now, since the root may be read-only then; what is wrong with it is said then */
+	if (fstat(mount, &st) == 0 && !bind_is_below_live(&build->launch->config, bind))
+		target = tree_mount_point(build->root, bind->target, st.st_mode & S_IFMT);
+	return 0;
+}
+
 int bind_add(struct build *build, const struct config_bind *bind)
 {
+	struct bind b = describe(bind);
+
 	if (bind->temporary)
 		return bind_temporary(build, bind);
-	return bind_one(build, &(struct bind){
-				       .source = bind->source,
-				       .target = bind->target,
-				       .inside = bind->inside,
-				       .recursive = bind->recursive,
-				       .ids = bind->ids,
-				       .optional = bind->optional,
-				       .attributes = bind->read_only ? MOUNT_ATTR_RDONLY : 0,
-			       });
+	if (bind_is_live(&build->launch->config, bind))
+		return bind_later(build, bind);
+	return bind_one(build, &b);
 }

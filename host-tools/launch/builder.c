@@ -17,6 +17,7 @@
 #include "fd.h"
 #include "guest.h"
 #include "integration.h"
+#include "live-binds.h"
 #include "log.h"
 #include "mnt.h"
 #include "mounts.h"
@@ -43,24 +44,25 @@ struct builder {
 	const struct payload_stdio *stdio;
 	int socket;   /* to the supervisor */
 	int error_fd; /* the leader's words to the supervisor */
-	int go_fd;    /* a byte here lets the leader go */
+	int go_fd;    /* a byte here lets the leader go; one from it says that it has gone */
+	struct live_binds live_binds;
 };
 
 static int clone_leader(struct builder *b)
 {
 	const struct launch *launch = b->build.launch;
-	_cleanup_close_ int go_read = -EBADF;
-	int pipe_fds[2], pidfd = -EBADF;
+	_cleanup_close_ int theirs = -EBADF;
+	int go_fds[2], pidfd = -EBADF;
 	struct clone_args args = {
 		.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_NEWPID,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
 	};
 	long pid;
 
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return log_errno(-errno, "cannot make a pipe");
-	go_read = pipe_fds[0];
-	b->go_fd = pipe_fds[1];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, go_fds) < 0)
+		return log_errno(-errno, "cannot make a socket pair");
+	theirs = go_fds[0];
+	b->go_fd = go_fds[1];
 	if (launch->range.base != 0)
 		args.flags |= CLONE_NEWUSER;
 	if (launch->cgroup.fd >= 0) {
@@ -74,7 +76,7 @@ static int clone_leader(struct builder *b)
 	if (pid == 0) {
 		(void)close(b->go_fd);
 		payload_run(
-			launch, b->stdio, &(struct payload_fds){ b->socket, go_read, b->error_fd });
+			launch, b->stdio, &(struct payload_fds){ b->socket, theirs, b->error_fd });
 	}
 	b->build.leader = (pid_t)pid;
 	b->build.leader_fd = pidfd;
@@ -109,19 +111,15 @@ static int map_ids(struct builder *b)
 	return b->build.userns_fd < 0 ? log_errno(-errno, "cannot open the user namespace") : 0;
 }
 
-/*
- * From here on what the builder makes belongs to the guest's root: on an idmapped mount the host's
- * root has no id at all. The capabilities, which setfsuid(2) takes away, are taken back.
- */
-static int act_as_guest_root(const struct build *build)
+int act_as_guest_root(const struct launch *launch)
 {
 	cap_t caps;
 	int r = 0;
 
-	if (build->launch->range.base == 0)
+	if (launch->range.base == 0)
 		return 0;
-	(void)setfsgid(build->launch->range.base);
-	(void)setfsuid(build->launch->range.base);
+	(void)setfsgid(launch->range.base);
+	(void)setfsuid(launch->range.base);
 	caps = cap_get_proc();
 	if (!caps || cap_fill(caps, CAP_EFFECTIVE, CAP_PERMITTED) < 0 || cap_set_proc(caps) < 0)
 		r = log_errno(-errno, "cannot keep the capabilities");
@@ -205,6 +203,37 @@ static int send_live_root(struct builder *b)
 	return fd_send(b->socket, BUILD_ROOT, &mount, 1);
 }
 
+/* Tells the supervisor which mount each bind will be, to have it unmounted one day. */
+static int send_live_binds(struct builder *b)
+{
+	int r = 0;
+
+	if (b->build.userns_fd >= 0)
+		r = live_binds_lock(
+			b->build.launch->config.name, b->live_binds.mounts, b->live_binds.n);
+	for (size_t i = 0; r >= 0 && i < b->live_binds.n; i++)
+		r = fd_send(b->socket, BUILD_BIND, &b->live_binds.mounts[i],
+			b->live_binds.mounts[i] >= 0);
+	return r;
+}
+
+/* Those have to be in the leader's own mount namespace (live-binds.c), and nothing runs there yet.
+ */
+static int attach_live_binds(struct builder *b)
+{
+	char byte;
+	int r;
+
+	/* end of file: it has said itself what it couldn't do */
+	if (read(b->go_fd, &byte, 1) != 1)
+		return -ESRCH;
+	r = live_binds_enter(b->build.leader_fd);
+	if (r >= 0)
+		r = live_binds_attach(
+			b->build.launch->config.binds, b->live_binds.mounts, b->live_binds.n);
+	return r < 0 ? r : fd_write_all(b->go_fd, "", 1);
+}
+
 /* pivot_root(2), "pivot_root(".", ".")": no directory for the old root is needed. */
 static int enter_tree(const struct build *build)
 {
@@ -234,6 +263,9 @@ static int build(struct builder *b)
 	int terminals[2], r;
 	enum init_kind kind;
 
+	if (live_binds_init(&b->live_binds, b->build.launch->config.n_binds) < 0)
+		return log_errno(-ENOMEM, "cannot build the container");
+	b->build.live_binds = b->live_binds.mounts;
 	(void)umask(0); /* modes are meant as they are written */
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return log_errno(-errno, "cannot make a mount namespace");
@@ -245,7 +277,7 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = nix_make_directories(&b->build.launch->config);
 	if (r >= 0)
-		r = act_as_guest_root(&b->build);
+		r = act_as_guest_root(b->build.launch);
 	if (r >= 0)
 		r = tie_to_launcher(b->error_fd); /* again: the change of ids untied it */
 	if (r >= 0)
@@ -280,6 +312,8 @@ static int build(struct builder *b)
 		r = timezone_apply(&b->build);
 	if (r >= 0)
 		r = root_finish(&b->build);
+	if (r >= 0 && b->live_binds.n > 0)
+		r = send_live_binds(b);
 	if (r < 0)
 		return r;
 	terminals[0] = b->build.devpts_fd;
@@ -291,6 +325,8 @@ static int build(struct builder *b)
 		r = enter_tree(&b->build);
 	if (r >= 0)
 		r = fd_write_all(b->go_fd, "", 1);
+	if (r >= 0 && b->live_binds.n > 0)
+		r = attach_live_binds(b);
 	return r < 0 ? r : send_done(b, kind);
 }
 

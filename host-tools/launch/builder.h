@@ -17,3 +17,10 @@ struct payload_stdio {
  */
 int builder_start(const struct launch *launch, const struct payload_stdio *stdio, int *ret_pidfd,
 	int *ret_socket, int *ret_error);
+
+/*
+ * From here on what the caller makes belongs to the guest's root: on an idmapped mount the host's
+ * root has no id at all. The capabilities, which setfsuid(2) takes away, are taken back; the tie to
+ * a parent is gone (prctl(2), PR_SET_PDEATHSIG). Logs. 0 or -errno.
+ */
+int act_as_guest_root(const struct launch *launch);

@@ -52,6 +52,7 @@ enum build_tag {
 	BUILD_LEADER = 'L',    /* 1: the leader's pidfd */
 	BUILD_UNSHARED = 'U',  /* 0: of the leader itself: it has its other namespaces */
 	BUILD_ROOT = 'R',      /* 1: the live root as a detached mount (ephemeral, first boot) */
+	BUILD_BIND = 'B',      /* 0 or 1: the mount of the next bind, if it is a live one */
 	BUILD_TERMINALS = 'T', /* 2: devpts, the console's master */
 	BUILD_DONE = 'D',      /* 1: a pipe with one byte, the enum init_kind */
 	/* from the supervisor */

@@ -86,12 +86,11 @@ static const struct mount_entry sys_table[] = {
 	{ "/sys/firmware", MAKE_MASK, NSDX | RO, NULL, NULL },
 };
 
-int mount_at(struct build *build, int mount_consumed, const char *path, mode_t kind)
+int mount_on(int root, int mount, const char *path, mode_t kind)
 {
-	_cleanup_close_ int mount = mount_consumed, target = -EBADF;
+	_cleanup_close_ int target = tree_mount_point(root, path, kind);
 	int r;
 
-	target = tree_mount_point(build->root, path, kind);
 	if (target == -ELOOP)
 		log_error("'%s' in the container's root is a symbolic link, or below one: nothing "
 			  "is mounted "
@@ -106,6 +105,13 @@ int mount_at(struct build *build, int mount_consumed, const char *path, mode_t k
 		return log_errno(target, "cannot make mount point '%s' in the container", path);
 	r = mnt_attach(mount, target);
 	return r < 0 ? log_errno(r, "cannot mount '%s' in the container", path) : 0;
+}
+
+int mount_at(struct build *build, int mount_consumed, const char *path, mode_t kind)
+{
+	_cleanup_close_ int mount = mount_consumed;
+
+	return mount_on(build->root, mount, path, kind);
 }
 
 /* The new way (Linux 6.18): the pid namespace is an option of procfs. */

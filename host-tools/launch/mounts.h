@@ -19,7 +19,8 @@ struct build {
 	int empty_fd;  /* an empty directory, O_PATH, for masks; by root_mount() */
 	int devpts_fd; /* the root of the container's devpts; this and the next by mounts_apply() */
 	int doors_fd;  /* the doors' tmpfs, a detached mount; from the supervisor */
-	int console_fd; /* the master of the container's first pty */
+	int console_fd;	 /* the master of the container's first pty */
+	int *live_binds; /* of the configuration's binds: live-binds.h; NULL: there are none */
 };
 
 /*
@@ -83,6 +84,14 @@ int owned_tmpfs(
 /* Makes the host's directories of PerContainerNix=. To be called as the host's root, whose they
  * are. Logs. */
 int nix_make_directories(const struct container_config *config);
+
+/* One bind as a detached mount, with its owners shifted. -ENOENT without a word for an optional one
+ * whose source is missing. Logs. */
+int bind_clone(const struct build *build, const struct config_bind *bind);
+
+/* Attaches a detached mount (borrowed) at a path below a root, making the mount point. kind:
+ * S_IFDIR or S_IFREG. Logs. */
+int mount_on(int root, int mount, const char *path, mode_t kind);
 
 /* Attaches a detached mount (consumed) at a path in the container, making the mount point. kind:
  * S_IFDIR or S_IFREG. Logs. */

@@ -397,6 +397,9 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 		_exit(125);
 	become_root();
 	take_tree(launch);
+	if (launch->config.n_binds > 0 &&
+		(fd_write_all(fds->go, "", 1) < 0 || read(fds->go, &byte, 1) != 1))
+		_exit(125);
 	take_stdio(stdio);
 	(void)umask(022);
 	if (config->user) {

@@ -6,8 +6,10 @@
 /* The leader's descriptors. It closes them all. */
 struct payload_fds {
 	int socket; /* to the supervisor, for BUILD_UNSHARED */
-	int go;	    /* a byte comes when the tree is built and pivoted to */
-	int error;  /* takes one line of text about what fails */
+	int go; /* a byte comes when the tree is built and pivoted to. When there are binds, a byte
+		 * says that the leader has its mount namespace, and one comes when they are in it
+		 */
+	int error; /* takes one line of text about what fails */
 };
 
 /*

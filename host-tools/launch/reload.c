@@ -12,6 +12,7 @@
 
 #include "reload.h"
 
+#include "../reload-binds.h"
 #include "bridge-watch.h"
 #include "cleanup.h"
 #include "fd.h"
@@ -114,8 +115,57 @@ static void take_words(struct reload *reload)
 	free(reload->words);
 }
 
+/* --- binds --------------------------------------------------------------------------------------
+ */
+
+static bool stays(const struct reload *reload, size_t old)
+{
+	for (size_t i = 0; i < reload->plan.merged.n_binds; i++)
+		if (reload->match[i] == (int)old)
+			return true;
+	return false;
+}
+
+/* The guest's mounts become those of the new configuration: kept ones, and those that came. */
+static void adopt_binds(struct reload *reload)
+{
+	struct live_binds *binds = reload->live_binds;
+	size_t next = 0;
+
+	for (size_t i = 0; i < reload->after.n; i++) {
+		if (reload->match[i] >= 0)
+			reload->after.mounts[i] = TAKE_FD(binds->mounts[reload->match[i]]);
+		else if (next < reload->n_told)
+			reload->after.mounts[i] = TAKE_FD(reload->told.mounts[next++]);
+	}
+	live_binds_close(binds);
+	*binds = reload->after;
+	reload->after = (struct live_binds){};
+}
+
+/* A change of the binds was undone: what was unmounted meanwhile is there as new mounts. */
+static void restore_binds(struct reload *reload)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < reload->live_binds->n && next < reload->n_told; i++) {
+		int *mount = &reload->live_binds->mounts[i];
+
+		if (*mount < 0 || stays(reload, i))
+			continue;
+		close_fdp(mount);
+		*mount = TAKE_FD(reload->told.mounts[next++]);
+	}
+}
+
 static void release_process(struct reload *reload)
 {
+	if (reload->mount_event)
+		event_free(reload->mount_event);
+	close_fdp(&reload->socket);
+	live_binds_close(&reload->told);
+	live_binds_close(&reload->after);
+	free(TAKE_PTR(reload->match));
 	if (reload->end_event)
 		event_free(reload->end_event);
 	if (reload->words_event)
@@ -128,6 +178,10 @@ static void finish(struct reload *reload, bool ok)
 {
 	log_copy_to(reload->answer);
 	take_words(reload);
+	if (ok && !reload->dry_run)
+		adopt_binds(reload);
+	else
+		restore_binds(reload);
 	release_process(reload);
 	log_copy_to(NULL);
 	if (ok) {
@@ -172,6 +226,22 @@ static void on_words(int fd, short what, void *arg)
 		(void)event_del(reload->words_event);
 }
 
+static void on_mount(int fd, short what, void *arg)
+{
+	struct reload *reload = arg;
+	int mount = -EBADF, n;
+	char tag;
+
+	(void)what;
+	n = fd_receive(fd, &tag, &mount, 1);
+	if (n < 0 || reload->n_told >= reload->told.n) {
+		(void)event_del(reload->mount_event);
+		close_fdp(&mount);
+		return;
+	}
+	reload->told.mounts[reload->n_told++] = n == 1 ? mount : -EBADF;
+}
+
 static void on_end(int fd, short what, void *arg)
 {
 	struct reload *reload = arg;
@@ -181,6 +251,8 @@ static void on_end(int fd, short what, void *arg)
 	/* its own children may have the pipe still: what is in it is all that counts */
 	while (event_pending(reload->words_event, EV_READ, NULL) && is_readable(reload->words_fd))
 		on_words(reload->words_fd, EV_READ, reload);
+	while (event_pending(reload->mount_event, EV_READ, NULL) && is_readable(reload->socket))
+		on_mount(reload->socket, EV_READ, reload);
 	event_free(TAKE_PTR(reload->end_event));
 	status = helper_reap(TAKE_FD(reload->pidfd));
 	(void)fd;
@@ -194,44 +266,81 @@ static void on_end(int fd, short what, void *arg)
 
 /* In the new process. */
 static _Noreturn void run_process(
-	const struct reload *reload, const struct reload_guest *guest, int words_fd)
+	const struct reload *reload, const struct reload_guest *guest, int words_fd, int socket)
 {
+	struct reload_job job = {
+		.launch = reload->launch,
+		.plan = &reload->plan,
+		.live_binds = reload->live_binds,
+		.match = reload->match,
+		.leader = guest->leader,
+		.leader_fd = guest->leader_fd,
+		.socket = socket,
+	};
+
 	log_copy_to(NULL);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(words_fd, STDERR_FILENO) < 0 ||
 		setenv("JOURNAL_STREAM", "", 1) < 0)
 		_exit(2);
 	log_init("narthex-launch");
-	_exit(reload_apply(reload->launch, &reload->plan, guest->leader, guest->leader_fd) < 0);
+	_exit(reload_apply(&job) < 0);
+}
+
+static int open_channels(struct reload *reload, int ret_theirs[2])
+{
+	size_t n = reload->plan.merged.n_binds + reload->live_binds->n;
+	int words[2], sockets[2];
+
+	reload->words_file = open_memstream(&reload->words, &reload->words_size);
+	if (!reload->words_file || live_binds_init(&reload->told, n) < 0)
+		return -ENOMEM;
+	if (pipe2(words, O_CLOEXEC) < 0)
+		return -errno;
+	reload->words_fd = words[0];
+	ret_theirs[0] = words[1];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) < 0)
+		return -errno;
+	reload->socket = sockets[0];
+	ret_theirs[1] = sockets[1];
+	return 0;
+}
+
+static int watch(struct reload *reload, struct event **event, int fd, event_callback_fn callback)
+{
+	*event = event_new(reload->base, fd, EV_READ | EV_PERSIST, callback, reload);
+	return *event && event_add(*event, NULL) >= 0 ? 0 : -ENOMEM;
 }
 
 static int start_process(struct reload *reload, const struct reload_guest *guest)
 {
+	int theirs[2] = { -EBADF, -EBADF };
 	sigset_t all, before;
-	int pipe_fds[2];
-	pid_t pid;
+	pid_t pid = -1;
+	int r = open_channels(reload, theirs);
 
-	reload->words_file = open_memstream(&reload->words, &reload->words_size);
-	if (!reload->words_file || pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return log_errno(-errno, "cannot make a pipe");
-	reload->words_fd = pipe_fds[0];
-	/* the supervisor's handlers are not for its children */
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_BLOCK, &all, &before);
-	pid = fork();
-	if (pid == 0)
-		run_process(reload, guest, pipe_fds[1]);
-	(void)sigprocmask(SIG_SETMASK, &before, NULL);
-	(void)close(pipe_fds[1]);
-	reload->pidfd = pid < 0 ? -1 : pidfd_open(pid, 0);
-	if (reload->pidfd < 0)
-		return log_errno(-errno, "cannot start a process for the changes");
-	reload->end_event = event_new(reload->base, reload->pidfd, EV_READ, on_end, reload);
-	reload->words_event =
-		event_new(reload->base, reload->words_fd, EV_READ | EV_PERSIST, on_words, reload);
-	if (!reload->end_event || event_add(reload->end_event, NULL) < 0 || !reload->words_event ||
-		event_add(reload->words_event, NULL) < 0)
-		return log_errno(-ENOMEM, "cannot watch the process of the changes");
-	return 0;
+	if (r >= 0) {
+		/* the supervisor's handlers are not for its children */
+		(void)sigfillset(&all);
+		(void)sigprocmask(SIG_BLOCK, &all, &before);
+		pid = fork();
+		if (pid == 0)
+			run_process(reload, guest, theirs[0], theirs[1]);
+		r = pid < 0 ? -errno : 0;
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	}
+	close_fdp(&theirs[0]);
+	close_fdp(&theirs[1]);
+	if (r >= 0) {
+		reload->pidfd = pidfd_open(pid, 0);
+		r = reload->pidfd < 0 ? -errno : 0;
+	}
+	if (r >= 0)
+		r = watch(reload, &reload->end_event, reload->pidfd, on_end);
+	if (r >= 0)
+		r = watch(reload, &reload->words_event, reload->words_fd, on_words);
+	if (r >= 0)
+		r = watch(reload, &reload->mount_event, reload->socket, on_mount);
+	return r < 0 ? log_errno(r, "cannot start a process for the changes") : 0;
 }
 
 static void kill_process(struct reload *reload)
@@ -264,7 +373,11 @@ static int make_plan(struct reload *reload)
 	if (r == -EINVAL)
 		log_error("the changes of container '%s' can't be applied without its restart",
 			launch->config.name);
-	else if (r < 0)
+	if (r >= 0)
+		r = binds_match(&launch->config, &reload->plan.merged, &reload->match);
+	if (r >= 0)
+		r = live_binds_init(&reload->after, reload->plan.merged.n_binds);
+	if (r < 0 && r != -EINVAL)
 		log_errno(r, "cannot compare the configurations");
 	return r;
 }
@@ -290,6 +403,10 @@ void reload_start(struct reload *reload, struct event_base *base, struct launch 
 		.base = base,
 		.dry_run = dry_run,
 		.client = client,
+		.pidfd = -EBADF,
+		.words_fd = -EBADF,
+		.socket = -EBADF,
+		.live_binds = guest->live_binds,
 	};
 	reload->answer = open_memstream(&reload->text, &reload->size);
 	if (!reload->answer) {

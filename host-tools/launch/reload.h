@@ -15,6 +15,7 @@
 
 #include "../reload-plan.h"
 #include "launch.h"
+#include "live-binds.h"
 
 #include <event2/event.h>
 
@@ -27,22 +28,29 @@ struct reload {
 	char *text; /* of answer */
 	size_t size;
 	struct reload_plan plan;
+	struct live_binds *live_binds; /* the guest's, borrowed */
+	int *match;		       /* binds_match() */
+	struct live_binds after;       /* room for those of the new configuration */
 
 	/* the process that makes the changes */
-	int pidfd, words_fd;
-	struct event *end_event, *words_event;
+	int pidfd, words_fd, socket;
+	struct event *end_event, *words_event, *mount_event;
+	struct live_binds told; /* mounts that came over the socket, as many as there is room, */
+	size_t n_told;
 	FILE *words_file; /* of what it says, */
 	char *words;
 	size_t words_size;
 };
 
-#define RELOAD_NULL ((struct reload){ .client = -EBADF, .pidfd = -EBADF, .words_fd = -EBADF })
+#define RELOAD_NULL                                                                                \
+	((struct reload){ .client = -EBADF, .pidfd = -EBADF, .words_fd = -EBADF, .socket = -EBADF })
 
 /* The guest whose container is to be changed. */
 struct reload_guest {
 	bool is_running;
 	int leader_fd; /* borrowed */
 	pid_t leader;
+	struct live_binds *live_binds; /* follow the configuration */
 };
 
 /*

@@ -19,6 +19,7 @@
 #include "escape.h"
 #include "fd.h"
 #include "log.h"
+#include "live-binds.h"
 #include "machined.h"
 #include "mnt.h"
 #include "network-helper.h"
@@ -78,6 +79,8 @@ struct supervisor {
 	struct network_helper network;
 	struct bridge_watch bridges;
 	struct reload reload;
+	struct live_binds live_binds; /* of this guest */
+	size_t n_binds_told;	      /* of which the builder has told */
 	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
 		*network_event, *deadline, *ask;
 	struct event *signals[5];
@@ -286,6 +289,9 @@ static int take_build_message(struct supervisor *s)
 		n = make_network(s);
 	} else if (tag == BUILD_ROOT && n == 1) {
 		n = state_mount_root(&s->launch->state, fds[0]);
+	} else if (tag == BUILD_BIND && n <= 1 && s->n_binds_told < s->live_binds.n) {
+		s->live_binds.mounts[s->n_binds_told++] = n == 1 ? fds[0] : -EBADF;
+		n = 0;
 	} else if (tag == BUILD_TERMINALS && n == 2) {
 		s->devpts_fd = fds[0];
 		s->console_master = fds[1];
@@ -497,6 +503,7 @@ static void answer_reload(void *arg, bool dry_run, int fd)
 		.is_running = s->phase == RUNNING || s->phase == STARTING,
 		.leader = s->leader,
 		.leader_fd = s->leader_fd,
+		.live_binds = &s->live_binds,
 	};
 
 	reload_start(&s->reload, s->base, s->launch, &guest, dry_run, fd);
@@ -558,6 +565,9 @@ static int start_guest(struct supervisor *s)
 	if (launch->service)
 		cgroup_enable_controllers(&launch->cgroup);
 	launch->boots++;
+	s->n_binds_told = 0;
+	if (live_binds_init(&s->live_binds, launch->config.n_binds) < 0)
+		return log_errno(-ENOMEM, "cannot build the container");
 	r = console_prepare(&s->console, launch, s->base);
 	if (r >= 0)
 		r = builder_start(
@@ -594,6 +604,7 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 	free_event(&s->network_event);
 	(void)network_helper_finish(&s->network);
 	reload_abort(&s->reload);
+	live_binds_close(&s->live_binds);
 	if (s->builder_fd >= 0) {
 		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
 		(void)waitid(P_PIDFD, (id_t)s->builder_fd, ret_info, WEXITED);

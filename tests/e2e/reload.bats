@@ -84,3 +84,22 @@ picture() {
   equal "$(ip -o -4 addr show c-live | grep -o 'inet [^ ]*')" 'inet 10.90.0.9/32'
   matches "$(inside live 'ip route')" 'default via 10\.90\.0\.9 dev eth0'
 }
+
+@test "binds: one comes, changes to read-only, and goes; its flags are locked" {
+  conf "$base"$'\n[Files]\nBind='$src/a:/mnt/a
+  reload 0
+  has "applied: [Files] Bind=$src/a:/mnt/a"
+  equal "$(inside live 'cat /mnt/a/file')" a
+  conf "$base"$'\n[Files]\nBindReadOnly='$src/a:/mnt/a
+  reload 0
+  has "applied: [Files] BindReadOnly=$src/a:/mnt/a"
+  has "applied: [Files] Bind=$src/a:/mnt/a removed"
+  equal "$(inside live 'cat /mnt/a/file; echo x 2>/dev/null >/mnt/a/new || echo no')" $'a\nno'
+  if [ "$flavour" = userns ]; then
+    equal "$(inside live 'mount -o remount,bind,rw /mnt/a 2>/dev/null && echo remounted; (echo x >/mnt/a/new) 2>/dev/null || echo no')" no
+  fi
+  conf "$base"
+  reload 0
+  has "applied: [Files] BindReadOnly=$src/a:/mnt/a removed"
+  equal "$(inside live 'ls /mnt/a; grep -c /mnt /proc/self/mountinfo')" 0
+}

@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "host-tools/config-value.h"
+#include "host-tools/reload-binds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -220,7 +221,7 @@ static void match(struct container_config running, struct container_config wante
 {
 	_cleanup_free_ int *got = NULL;
 
-	assert_int_equal(reload_match_binds(&running, &wanted, &got), 0);
+	assert_int_equal(binds_match(&running, &wanted, &got), 0);
 	for (size_t i = 0; i < wanted.n_binds; i++)
 		assert_int_equal(got[i], want[i]);
 	config_done(&running);
