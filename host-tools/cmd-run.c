@@ -14,6 +14,8 @@
 const struct verb_option run_options[] = {
 	{ "root", "DIR", NULL, .help = "the container's tree (default: that of NAME)" },
 	{ "name", "NAME", NULL, .help = "the container's name (default: from DIR)" },
+	{ "settings", NULL, NULL,
+		.help = "read /etc/systemd/nspawn/NAME.nspawn; options come after it" },
 	{ "ephemeral", NULL, "Exec.Ephemeral",
 		.help = "forget all changes to the tree at the end" },
 	{ "private-users", "WHICH", "Exec.PrivateUsers", .help = "pick, BASE[:COUNT], or no" },
@@ -45,6 +47,7 @@ struct run {
 	size_t n;
 	char *root;
 	const char *name;
+	bool settings;
 };
 
 /* arg: by reference; NULL is an allocation that failed. 0 or the status. */
@@ -131,6 +134,10 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 		log_error("run: --name=%s: %s", arg, why);
 		return STATUS_USAGE;
 	}
+	if (strcmp(option->name, "settings") == 0) {
+		run->settings = true;
+		return 0;
+	}
 	if (strcmp(option->name, "setenv") == 0)
 		return add_environment(run, option->setting, arg);
 	if (strcmp(option->name, "capability") == 0 || strcmp(option->name, "drop-capability") == 0)
@@ -152,6 +159,8 @@ static int add_place(struct run *run)
 		status = add(run, "--name");
 	if (status == 0 && run->name)
 		status = add(run, run->name);
+	if (status == 0 && run->settings)
+		status = add(run, "--settings");
 	return status;
 }
 

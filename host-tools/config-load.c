@@ -38,6 +38,8 @@ struct loader {
 	char *unit_text[UNIT_SECTION_MAX_];
 	size_t unit_size[UNIT_SECTION_MAX_];
 	unsigned errors;
+	config_line *each; /* of config_read_settings() */
+	void *userdata;
 };
 
 #define WHERE_SIZE (PATH_MAX + 16)
@@ -61,6 +63,13 @@ static int on_section(void *userdata, const char *section, unsigned line)
 	loader->into = IGNORED;
 	for (enum unit_section i = 0; i < UNIT_SECTION_MAX_; i++)
 		if (strcmp(section, unit_sections[i]) == 0) {
+			if (!loader->unit[i]) {
+				log_error("%s: [%s] is for the service of a container, and there "
+					  "is none here",
+					format_where(where, loader, line), section);
+				loader->errors++;
+				return 0;
+			}
 			loader->into = INTO_UNIT;
 			loader->unit_section = i;
 			return 0;
@@ -120,6 +129,8 @@ static int on_assignment(
 		return r;
 	if (r < 0)
 		loader->errors++;
+	else if (loader->each)
+		return loader->each(loader->userdata, section, key, value);
 	return 0;
 }
 
@@ -400,4 +411,34 @@ int config_load(const char *name, const char *file, struct container_config *ret
 	else
 		*ret = config;
 	return r;
+}
+
+int config_read_settings(
+	struct container_config *config, const char *file, config_line *each, void *userdata)
+{
+	struct loader loader = { .config = config, .each = each, .userdata = userdata };
+	int r = read_file(&loader, file);
+
+	if (r == 0)
+		r = check_out_of_reach(&loader);
+	config_list_free(loader.real_files);
+	return r == 0 && loader.errors > 0 ? -EINVAL : r;
+}
+
+int config_find_nspawn_file(const char *name, char **ret)
+{
+	static const char *const places[] = { "/etc", "/run" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		char *path;
+
+		if (asprintf(&path, "%s/systemd/nspawn/%s.nspawn", places[i], name) < 0)
+			return -ENOMEM;
+		if (access(path, F_OK) == 0) {
+			*ret = path;
+			return 0;
+		}
+		free(path);
+	}
+	return -ENOENT;
 }

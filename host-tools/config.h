@@ -250,6 +250,23 @@ struct container_config {
  */
 int config_load(const char *name, const char *file, struct container_config *ret);
 
+/* What config_read_settings() hands on of each right line. 0 or -errno, which ends the reading. */
+typedef int config_line(void *userdata, const char *section, const char *key, const char *value);
+
+/*
+ * Reads one more file, a .nspawn file, into a configuration that has its defaults and its Root=;
+ * each may be NULL. As config_load(), but without drop-ins, config_check(), and sections for a
+ * unit.
+ */
+int config_read_settings(
+	struct container_config *config, const char *file, config_line *each, void *userdata);
+
+/*
+ * /etc/systemd/nspawn/NAME.nspawn, or the one in /run. *ret: caller frees. 0, -ENOENT when there is
+ * none, or -ENOMEM. Doesn't log.
+ */
+int config_find_nspawn_file(const char *name, char **ret);
+
 /* A configuration with every default for name, as if its file were empty. 0 or -ENOMEM. */
 int config_default(const char *name, struct container_config *ret);
 

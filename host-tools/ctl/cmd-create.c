@@ -17,6 +17,7 @@
 #include "ctl.h"
 #include "escape.h"
 #include "fd.h"
+#include "from-nspawn.h"
 #include "interrupt.h"
 #include "log.h"
 #include "new-tree.h"
@@ -33,6 +34,8 @@ const struct verb_option create_options[] = {
 	{ "bootstrap", "SUITE", NULL,
 		.help = "install a Debian SUITE by mmdebstrap or debootstrap" },
 	{ "mirror", "URL", NULL, .help = "from this mirror" },
+	{ "from-nspawn", "MACHINE", NULL,
+		.help = "use a machine of systemd-nspawn's, with its .nspawn file" },
 	{ "path", "SYSTEM", "Exec.Path", .help = "boot this NixOS system, on an empty tree" },
 	{ "private-network", "auto|HOST,LOCAL", NULL,
 		.help = "a network of its own, with these addresses" },
@@ -127,16 +130,52 @@ static int set_root(struct create *create, const char *arg)
 	return add_setting(create, "root", "Files.Root", create->root);
 }
 
+/* An empty value takes back what was there of its kind, and is not written. */
+static int add_nspawn_setting(void *userdata, const char *setting, const char *value)
+{
+	struct create *create = userdata;
+	size_t kept = 0;
+
+	if (*value)
+		return add_setting(create, "from-nspawn", setting, value) != 0 ? -EINVAL : 0;
+	for (size_t i = 0; i < create->n_settings; i++)
+		if (strcmp(create->settings[i].setting, setting) != 0)
+			create->settings[kept++] = create->settings[i];
+	create->n_settings = kept;
+	return 0;
+}
+
+static int set_machine(struct create *create, const char *machine)
+{
+	char tree[sizeof(MACHINES_DIR) + NAME_MAX_LEN + 1];
+	const char *why;
+	int status;
+
+	if (!name_is_valid(machine, &why)) {
+		log_error("create: --from-nspawn=%s: %s", machine, why);
+		return STATUS_USAGE;
+	}
+	(void)snprintf(tree, sizeof(tree), MACHINES_DIR "/%s", machine);
+	status = set_root(create, tree);
+	if (status != 0)
+		return status;
+	return from_nspawn(machine, create->root, add_nspawn_setting, create) < 0 ? STATUS_FAILED
+										  : 0;
+}
+
 static int on_option(void *userdata, const struct verb_option *option, const char *arg)
 {
 	struct create *create = userdata;
 	const char *name = option->name;
 
 	if (strcmp(name, "root") == 0 || strcmp(name, "from") == 0 ||
-		strcmp(name, "bootstrap") == 0 || strcmp(name, "path") == 0)
+		strcmp(name, "bootstrap") == 0 || strcmp(name, "path") == 0 ||
+		strcmp(name, "from-nspawn") == 0)
 		create->sources++;
 	if (strcmp(name, "root") == 0)
 		return set_root(create, arg);
+	if (strcmp(name, "from-nspawn") == 0)
+		return set_machine(create, arg);
 	if (strcmp(name, "private-network") == 0)
 		return set_network(create, arg);
 	if (option->setting)
@@ -186,7 +225,7 @@ static int check_request(struct create *create)
 		return STATUS_USAGE;
 	}
 	if (create->sources != 1) {
-		log_error("create: %s --root, --from, --bootstrap and --path",
+		log_error("create: %s --root, --from, --from-nspawn, --bootstrap and --path",
 			create->sources ? "give only one of"
 					: "where is the tree to come from? give one of");
 		return STATUS_USAGE;

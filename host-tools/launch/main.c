@@ -2,6 +2,7 @@
 
 /* narthex-launch: the launcher. See narthex-launch(8), docs/architecture.md. */
 
+#include "../config-value.h"
 #include "../config.h"
 #include "../name.h"
 #include "cgroup.h"
@@ -26,7 +27,7 @@ static const char *arg_name;
 static const char *arg_config;
 static const char *arg_root;
 static const char *arg_cleanup;
-static bool arg_foreground;
+static bool arg_foreground, arg_settings;
 static char **arg_sets; /* SECTION.KEY=VALUE, in argv's order */
 static size_t arg_n_sets;
 static char **arg_command;
@@ -35,13 +36,14 @@ static void usage(FILE *f)
 {
 	(void)fputs("narthex-launch NAME\n"
 		    "narthex-launch --config FILE NAME\n"
-		    "narthex-launch [--foreground] --root DIR [--name NAME] [--set "
+		    "narthex-launch [--foreground] --root DIR [--name NAME] [--settings] [--set "
 		    "SECTION.KEY=VALUE]… [-- CMD…]\n"
 		    "narthex-launch --cleanup NAME\n\n"
 		    "Builds a container and runs it until it ends.\n\n"
 		    "  --config FILE            read FILE instead of /etc/narthex/NAME.conf\n"
 		    "  --root DIR               a directory tree instead of a configuration\n"
 		    "  --name NAME              its name; default: the last part of DIR\n"
+		    "  --settings               read /etc/systemd/nspawn/NAME.nspawn, for --root\n"
 		    "  --set SECTION.KEY=VALUE  a line of a configuration, for --root\n"
 		    "  --foreground             stdin, stdout and stderr are the container's\n"
 		    "  --cleanup NAME           remove what a crashed launcher left\n"
@@ -56,6 +58,7 @@ static int parse_argv(int argc, char **argv)
 		OPT_ROOT,
 		OPT_NAME,
 		OPT_SET,
+		OPT_SETTINGS,
 		OPT_FOREGROUND,
 		OPT_CLEANUP,
 		OPT_HELP,
@@ -66,6 +69,7 @@ static int parse_argv(int argc, char **argv)
 		{ "root", required_argument, NULL, OPT_ROOT },
 		{ "name", required_argument, NULL, OPT_NAME },
 		{ "set", required_argument, NULL, OPT_SET },
+		{ "settings", no_argument, NULL, OPT_SETTINGS },
 		{ "foreground", no_argument, NULL, OPT_FOREGROUND },
 		{ "cleanup", required_argument, NULL, OPT_CLEANUP },
 		{ "help", no_argument, NULL, OPT_HELP },
@@ -91,6 +95,9 @@ static int parse_argv(int argc, char **argv)
 		case OPT_SET:
 			arg_sets[arg_n_sets++] = optarg;
 			break;
+		case OPT_SETTINGS:
+			arg_settings = true;
+			break;
 		case OPT_FOREGROUND:
 			arg_foreground = true;
 			break;
@@ -112,7 +119,7 @@ static int parse_argv(int argc, char **argv)
 		return optind == argc ? 0 : -EINVAL;
 	if (arg_root)
 		return arg_config ? -EINVAL : 0;
-	if (argc - optind != 1 || arg_name || arg_n_sets > 0)
+	if (argc - optind != 1 || arg_name || arg_n_sets > 0 || arg_settings)
 		return -EINVAL;
 	arg_name = argv[optind];
 	arg_command = NULL;
@@ -159,6 +166,17 @@ static int set_one(struct container_config *config, const char *set)
 	return config_set(config, "--set", copy, dot + 1, equals + 1);
 }
 
+static int read_settings(struct container_config *config)
+{
+	_cleanup_free_ char *file = NULL;
+	int r = config_find_nspawn_file(config->name, &file);
+
+	if (r < 0)
+		return log_errno(
+			r, "--settings: cannot find /etc/systemd/nspawn/%s.nspawn", config->name);
+	return config_read_settings(config, file, NULL, NULL);
+}
+
 static int take_command(struct container_config *config)
 {
 	size_t n = 0;
@@ -167,6 +185,7 @@ static int take_command(struct container_config *config)
 		n++;
 	if (n == 0)
 		return 0;
+	config_list_free(TAKE_PTR(config->parameters));
 	config->parameters = calloc(n + 1, sizeof(char *));
 	for (size_t i = 0; config->parameters && i < n; i++) {
 		config->parameters[i] = strdup(arg_command[i]);
@@ -198,6 +217,8 @@ static int config_from_options(struct container_config *config)
 	if (!realpath(arg_root, root))
 		return log_errno(-errno, "cannot find root '%s'", arg_root);
 	r = config_set(config, "--root", "Files", "Root", root);
+	if (r >= 0 && arg_settings)
+		r = read_settings(config);
 	for (size_t i = 0; r >= 0 && i < arg_n_sets; i++)
 		r = set_one(config, arg_sets[i]);
 	if (r >= 0)

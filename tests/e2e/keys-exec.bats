@@ -6,7 +6,7 @@ load lib
 
 teardown_file() {
   guests_remove_all
-  rm -rf --one-file-system "${containers:?}/keys"
+  rm -rf --one-file-system "${containers:?}/keys" /var/lib/machines/was /etc/systemd/nspawn
 }
 
 table=/src/docs/nspawn-keys.md
@@ -355,4 +355,65 @@ CONF
   mkdir -p /run/not-its && echo secret >/run/not-its/x
   equal "$(CREDENTIALS_DIRECTORY=/run/not-its quietly -- sh -c 'ls /run/host/credentials 2>/dev/null; echo "$CREDENTIALS_DIRECTORY"')" ''
   rm -rf /run/not-its
+}
+
+# --- .nspawn files ------------------------------------------------------------------------------
+
+@test "narthex run --settings reads the machine's .nspawn file, options come after it" {
+  local no_userns=()
+  [ "$flavour" = userns ] || no_userns=(--private-users=no)
+  mkdir -p /etc/systemd/nspawn
+  printf '[Exec]\nHostname=from-file\nEnvironment=ONE=1\nUser=alice\nParameters=/bin/false\n[Files]\nTemporaryFileSystem=/mnt\n' >/etc/systemd/nspawn/keys.nspawn
+  equal "$(timeout 30 narthex run --root "$containers/keys" --settings "${no_userns[@]}" -- \
+    sh -c 'cat /proc/sys/kernel/hostname; echo $ONE; id -un; stat -f -c %T /mnt' 2>/dev/null)" $'from-file\n1\nalice\ntmpfs'
+  equal "$(timeout 30 narthex run --root "$containers/keys" --settings --hostname=given "${no_userns[@]}" -- cat /proc/sys/kernel/hostname 2>/dev/null)" given
+  # by the name, and without the file there is nothing to read
+  run -125 timeout 30 narthex run --root "$containers/keys" --name other --settings "${no_userns[@]}" -- true
+  matches "$output" 'cannot find /etc/systemd/nspawn/other.nspawn'
+  printf '[Exec]\nHostnam=x\n' >/etc/systemd/nspawn/keys.nspawn
+  run -125 timeout 30 narthex run --root "$containers/keys" --settings "${no_userns[@]}" -- true
+  matches "$output" 'keys.nspawn:2: unknown key Hostnam=.*did you mean Hostname='
+  chmod 0666 /etc/systemd/nspawn/keys.nspawn
+  run -125 timeout 30 narthex run --root "$containers/keys" --settings "${no_userns[@]}" -- true
+  matches "$output" 'can be written by everybody'
+  rm /etc/systemd/nspawn/keys.nspawn
+}
+
+@test "narthex create --from-nspawn: a machine of systemd-nspawn's boots as a container" {
+  local tree=/var/lib/machines/was
+  mkdir -p /var/lib/machines /etc/systemd/nspawn
+  guest_tree was debian $tree
+  cat >/etc/systemd/nspawn/was.nspawn <<'CONF'
+[Exec]
+Boot=yes
+Hostname=was-a-machine
+LinkJournal=try-guest
+[Files]
+Bind=/usr:/mnt/a
+Bind=
+BindReadOnly=/usr/share:/mnt/share
+[Network]
+VirtualEthernet=yes
+CONF
+  if [ "$flavour" = userns ]; then
+    # as systemd-nspawn -U leaves it
+    chown -Rh 800000000:800000000 $tree/etc $tree/var $tree/root $tree/home
+    chown 800000000:800000000 $tree
+  fi
+  run -0 narthex create was --from-nspawn was
+  [ "$flavour" = userns ] || printf '[Exec]\nPrivateUsers=no\n' | install -D /dev/stdin "$conf_dir/was.conf.d/flavour.conf"
+  systemctl daemon-reload
+  guest_start was
+  equal "$(narthex exec was -- sh -c 'cat /proc/sys/kernel/hostname; ls /mnt; stat -c %u /etc/passwd; cd /sys/class/net; ls -d host0')" $'was-a-machine\nshare\n0\nhost0'
+  [ "$flavour" = nouserns ] || grep -qx PrivateUsersOwnership=off "$conf_dir/was.conf"
+  guest_stop was
+  run ! narthex create again --from-nspawn not-there
+  matches "$output" 'cannot use --root=/var/lib/machines/not-there'
+  printf '[Files]\nBind=relative\n' >/etc/systemd/nspawn/was.nspawn
+  run ! narthex create again --from-nspawn was
+  matches "$output" 'was.nspawn:2: Bind=relative: must be an absolute path'
+  [ ! -e "$conf_dir/again.conf" ]
+  rm -rf "$conf_dir/was.conf" "$conf_dir/was.conf.d" /etc/systemd/nspawn/was.nspawn
+  systemctl daemon-reload
+  rm -rf --one-file-system $tree
 }
