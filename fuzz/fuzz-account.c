@@ -5,7 +5,9 @@
 
 #include "agent/account.h"
 #include "agent/exec-user.h"
+#include "cleanup.h"
 #include "fuzz.h"
+#include "host-tools/launch/guest-user.h"
 
 static void check_users(const char *asked, const char *passwd, const char *group)
 {
@@ -20,6 +22,17 @@ static void check_users(const char *asked, const char *passwd, const char *group
 	exec_users_done(&users);
 }
 
+static void check_guest_user(const char *asked, const char *passwd, const char *group)
+{
+	_cleanup_fclose_ FILE *p = fopen(passwd, "re"), *g = fopen(group, "re");
+	struct guest_user user = {};
+
+	MUST(p && g);
+	if (guest_user_read(p, g, asked, &user) == 0)
+		MUST(user.name[0] && user.home[0] == '/' && user.shell[0] && user.n_groups > 0);
+	guest_user_done(&user);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *asked = fuzz_field(&data, &size), *group = fuzz_field(&data, &size), *lang;
@@ -28,6 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct account account;
 
 	check_users(asked, passwd, group_file);
+	check_guest_user(asked, passwd, group_file);
 	if (account_read_root(passwd, &account) == 0) {
 		MUST(account.name[0] && account.home[0] == '/' && account.shell[0] == '/');
 		account_done(&account);

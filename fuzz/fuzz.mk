@@ -9,19 +9,19 @@ FUZZ_CC ?= clang
 FUZZ_NAMES := $(patsubst fuzz/fuzz-%.c,%,$(wildcard fuzz/fuzz-*.c))
 FUZZ_TARGETS := $(FUZZ_NAMES:%=$(B)/fuzz/fuzz-%)
 FUZZ_OPTIONS := -timeout=10 -rss_limit_mb=1024 -close_fd_mask=2 -print_final_stats=1
-FUZZ_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DNARTHEX_VERSION='"$(VERSION)"' -DPKGLIBDIR='"$(PKGLIBDIR)"' -I. -Icommon $(WARNINGS) \
+FUZZ_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DNARTHEX_VERSION='"$(VERSION)"' -DPKGLIBDIR='"$(PKGLIBDIR)"' -I. -Icommon -I$(B)/include $(WARNINGS) \
 	-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # the parsers and what they need, instrumented
 FUZZ_SRC := $(COMMON_SRC) $(wildcard host-tools/config*.c) \
 	$(foreach m,asciicast exec-answers launcher-status name nearest trust unit,host-tools/$(m).c) \
-	$(foreach m,control netlink notify stream,host-tools/launch/$(m).c) \
+	$(foreach m,control guest-user netlink notify stream,host-tools/launch/$(m).c) \
 	$(foreach m,account exec-request exec-user,agent/$(m).c) \
 	host-tools/ctl/json.c host-tools/unpack/unpack.c fuzz/fuzz.c
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(B)/fuzz/obj/%.o)
 FUZZ_LIBS := -larchive -levent_core -lmnl
 
-$(FUZZ_OBJ): $(B)/fuzz/obj/%.o: %.c fuzz/fuzz.mk
+$(FUZZ_OBJ): $(B)/fuzz/obj/%.o: %.c fuzz/fuzz.mk | $(B)/include/seccomp-names.h
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$<)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<

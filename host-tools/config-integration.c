@@ -92,9 +92,8 @@ int config_parse_bind_user(struct config_value *value)
 		char *name = NULL;
 
 		word.field = &name;
-		if (strchr("0123456789", **p)) /* numbers have no account to show */
-			r = config_refuse(value, "'%s' is not the name of a user", *p);
-		else if (config_parse_user(&word) < 0)
+		/* numbers have no account to show */
+		if (strchr("0123456789", **p) || config_parse_user(&word) < 0)
 			r = config_refuse(value, "'%s' is not the name of a user", *p);
 		else
 			r = config_list_append(field, name);

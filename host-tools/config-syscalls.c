@@ -57,7 +57,7 @@ int config_parse_system_calls(struct config_value *value)
 	r = config_split(&list, &words);
 	if (r == 0 && !words)
 		r = config_refuse(&list, "no system call");
-	if (r == 0)
+	if (r == 0 && words)
 		r = add_words(&list, words, deny ? '~' : '+');
 	config_list_free(words);
 	memcpy(value->why, list.why, sizeof(value->why));

@@ -178,7 +178,7 @@ static int check_layers(struct config_value *value, const struct config_overlay 
 	size_t n = count_layers(overlay);
 
 	for (size_t i = 0; i < n; i++)
-		if (overlay->layers[i][0] == '\0' && (i < n - 1 || overlay->read_only))
+		if ((i < n - 1 || overlay->read_only) && overlay->layers[i][0] == '\0')
 			return config_refuse(
 				value, overlay->read_only
 					       ? "a temporary layer makes no sense in one that is "

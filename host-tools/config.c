@@ -171,7 +171,9 @@ static int check_targets(const struct container_config *config, const char *wher
 
 	for (size_t i = 0; (target = target_of(config, i)); i++)
 		for (size_t j = 0; j < i; j++) {
-			if (strcmp(target, target_of(config, j)) != 0)
+			const char *earlier = target_of(config, j);
+
+			if (!earlier || strcmp(target, earlier) != 0)
 				continue;
 			log_error("%s: two mounts on %s: remove one of the Bind=, BindReadOnly=, "
 				  "TemporaryFileSystem=, Overlay=, OverlayReadOnly=, Inaccessible=",

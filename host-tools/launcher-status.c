@@ -198,8 +198,9 @@ int launcher_ask(const char *name, struct launcher_status *ret)
 	_cleanup_free_ char *answer = NULL;
 	int r = fd < 0 ? fd : converse(fd, "status", &answer);
 
-	if (r >= 0)
-		r = launcher_status_parse(answer, &status);
+	if (r < 0)
+		return r;
+	r = answer ? launcher_status_parse(answer, &status) : -EPROTO;
 	if (r < 0)
 		return r;
 	status.launcher_fd = peer_pidfd(fd);

@@ -93,7 +93,7 @@ static int apply(struct build *build, const struct custom_mount *mount)
 	case KIND_OVERLAY:
 		return overlay_add(build, &config->overlays[mount->index]);
 	case KIND_INACCESSIBLE:
-		return inaccessible_add(build, config->inaccessible[mount->index]);
+		return inaccessible_add(build, mount->target);
 	}
 	return -EINVAL;
 }

@@ -43,17 +43,22 @@ static FILE *open_file(const char *path)
 	return f;
 }
 
-static int find_account(const char *name, struct guest_user *ret)
+/* Lines that begin with '+' or '-' ask for NIS (nsswitch.conf(5), "compat"): no names, and where
+ * other fields are missing they are NULL. */
+static bool is_entry(const char *name)
 {
-	_cleanup_fclose_ FILE *f = open_file("/etc/passwd");
+	return name[0] != '\0' && name[0] != '+' && name[0] != '-';
+}
+
+static int find_account(FILE *f, const char *name, struct guest_user *ret)
+{
 	const struct passwd *entry;
 	uint64_t number = UINT64_MAX;
 	bool by_number = config_number(name, UINT32_MAX - 1, &number) == 0;
 
-	if (!f)
-		return -errno;
 	while ((entry = fgetpwent(f)))
-		if (by_number ? entry->pw_uid == number : strcmp(entry->pw_name, name) == 0)
+		if (is_entry(entry->pw_name) &&
+			(by_number ? entry->pw_uid == number : strcmp(entry->pw_name, name) == 0))
 			break;
 	if (!entry)
 		return -ENOENT;
@@ -76,29 +81,52 @@ static int add_group(struct guest_user *user, gid_t gid)
 	return 0;
 }
 
-static int find_groups(struct guest_user *user)
+static int find_groups(FILE *f, struct guest_user *user)
 {
-	_cleanup_fclose_ FILE *f = open_file("/etc/group");
 	const struct group *entry;
 	int r = add_group(user, user->gid);
 
-	if (!f)
-		return r < 0 || errno == ENOENT ? r : -errno;
-	while (r == 0 && (entry = fgetgrent(f)))
+	while (r == 0 && (entry = fgetgrent(f))) {
+		if (!is_entry(entry->gr_name) || entry->gr_gid == user->gid)
+			continue;
 		for (char **member = entry->gr_mem; r == 0 && *member; member++)
-			if (strcmp(*member, user->name) == 0 && entry->gr_gid != user->gid)
+			if (strcmp(*member, user->name) == 0)
 				r = add_group(user, entry->gr_gid);
+	}
 	return r;
+}
+
+int guest_user_read(FILE *passwd, FILE *group, const char *name, struct guest_user *ret)
+{
+	struct guest_user user = {};
+	int r = find_account(passwd, name, &user);
+
+	if (r == 0)
+		r = group ? find_groups(group, &user) : add_group(&user, user.gid);
+	if (r == 0)
+		*ret = user;
+	else
+		guest_user_done(&user);
+	return r;
+}
+
+void guest_user_done(struct guest_user *user)
+{
+	free(user->name);
+	free(user->home);
+	free(user->shell);
+	free(user->groups);
+	*user = (struct guest_user){};
 }
 
 int guest_user_find(const char *name, struct guest_user *ret)
 {
-	struct guest_user user = {};
-	int r = find_account(name, &user);
+	_cleanup_fclose_ FILE *passwd = open_file("/etc/passwd"), *group = NULL;
 
-	if (r == 0)
-		r = find_groups(&user);
-	if (r == 0)
-		*ret = user;
-	return r;
+	if (!passwd)
+		return -errno;
+	group = open_file("/etc/group");
+	if (!group && errno != ENOENT)
+		return -errno;
+	return guest_user_read(passwd, group, name, ret);
 }

@@ -386,6 +386,7 @@ static size_t plan_steps(const struct link_list *old, const struct link_list *ne
 	for (size_t i = 0; i < new->n; i++) {
 		const struct config_link *was = find_link(old, new->of[i].guest);
 
+		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): padding costs a look */
 		if (is_same_link(was, &new->of[i]) && memcmp(was, &new->of[i], sizeof(*was)) != 0)
 			steps[n++] = (struct step){ .old = was, .new = &new->of[i] };
 	}
@@ -421,7 +422,7 @@ int network_change(
 		steps = calloc(old_links.n + new_links.n + 1, sizeof(*steps));
 		r = steps ? network_open(&network) : log_errno(-ENOMEM, "cannot plan a change");
 	}
-	if (r >= 0) {
+	if (r >= 0 && steps) {
 		r = take_steps(&network, steps,
 			plan_steps(&old_links, &new_links,
 				&(struct step){ .old_config = old, .new_config = new }, steps));

@@ -224,7 +224,7 @@ static bool has_record_of(int dir_fd, const char *interface)
 	if (!dir && fd >= 0)
 		(void)close(fd);
 	while (dir && !found && (entry = readdir(dir))) {
-		struct record record;
+		struct record record = {};
 
 		if (!record_is_name(entry->d_name) || record_read(fd, entry->d_name, &record) < 0)
 			continue;

@@ -767,5 +767,6 @@ int supervise(struct launch *launch)
 	close_fdp(&launch->notify_fd);
 	if (s.base)
 		event_base_free(s.base);
+	launch->bridges = NULL;
 	return status;
 }

@@ -126,7 +126,7 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
   equal "$(quietly Files.Bind=$shared/lower:/mnt/a/b Files.TemporaryFileSystem=/mnt/a Files.Bind=$shared:/mnt -- 'cat /mnt/a/b/low /mnt/upper/up')" $'low\nup'
   # "/mnt/a.b" is no child of "/mnt/a"
   equal "$(quietly Files.Bind=$shared/lower:/mnt/a.b Files.TemporaryFileSystem=/mnt/a -- 'cat /mnt/a.b/low')" low
-  rm -rf "$tree"/mnt/* $shared/a
+  rm -rf "${tree:?}"/mnt/* $shared/a
 }
 
 @test "OverlayReadOnly=: layers on each other, the last on top" {
@@ -149,12 +149,12 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
     run ! payload Files.Overlay=$shared/lower:$shared/upper:/mnt -- 'echo x >/mnt/low'
     chown $base:$base $shared/upper
   fi
-  fixed=(Exec.PrivateUsers=$([ "$flavour" = userns ] && echo $base || echo no))
+  fixed=("Exec.PrivateUsers=$([ "$flavour" = userns ] && echo $base || echo no)")
   equal "$(quietly "${fixed[@]}" Files.Overlay=$shared/lower:$shared/upper:/mnt -- 'echo new >/mnt/new; cat /mnt/low')" low
   equal "$(cat $shared/upper/new)" new
   equal "$(stat -c %u $shared/upper/new)" $base
   [ ! -e $shared/lower/new ]
-  equal "$(ls -A $shared | xargs)" 'lower upper'
+  equal "$(ls -A $shared)" $'lower\nupper'
   rm $shared/upper/new
   chown 0:0 $shared/upper
   # a temporary one

@@ -217,12 +217,14 @@ static void some_keys_of_a_service_are_live(void **state)
 
 /* --- binds ------------------------------------------------------------------------------------ */
 
-static void match(struct container_config running, struct container_config wanted, const int *want)
+static void match(
+	struct container_config running, struct container_config wanted, size_t n, const int *want)
 {
 	_cleanup_free_ int *got = NULL;
 
 	assert_int_equal(binds_match(&running, &wanted, &got), 0);
-	for (size_t i = 0; i < wanted.n_binds; i++)
+	assert_int_equal(wanted.n_binds, n);
+	for (size_t i = 0; i < n; i++)
 		assert_int_equal(got[i], want[i]);
 	config_done(&running);
 	config_done(&wanted);
@@ -231,7 +233,7 @@ static void match(struct container_config running, struct container_config wante
 static void binds_that_stay_are_found(void **state)
 {
 	match(make("Files/Bind=/a", "Files/BindReadOnly=/b", "Files/Bind=/c:/d", NULL),
-		make("Files/BindReadOnly=/c:/d", "Files/Bind=/e", "Files/Bind=/a", NULL),
+		make("Files/BindReadOnly=/c:/d", "Files/Bind=/e", "Files/Bind=/a", NULL), 3,
 		(int[]){ -1, -1, 0 });
 }
 
@@ -239,9 +241,9 @@ static void a_bind_below_a_change_is_mounted_again(void **state)
 {
 	match(make("Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mntb", NULL),
 		make("Files/Bind=/new:/mnt", "Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mntb", NULL),
-		(int[]){ -1, -1, 1 });
+		3, (int[]){ -1, -1, 1 });
 	match(make("Files/Bind=/old:/mnt", "Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mnt/a/b", NULL),
-		make("Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mnt/a/b", NULL), (int[]){ -1, -1 });
+		make("Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mnt/a/b", NULL), 2, (int[]){ -1, -1 });
 }
 
 int main(void)
