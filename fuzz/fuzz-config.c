@@ -76,11 +76,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_path(config.store);
 	check_path(config.path);
 	for (size_t i = 0; i < config.n_binds; i++) {
-		check_path(config.binds[i].source);
+		check_path(config_bind_source(&config.binds[i]));
 		check_path(config.binds[i].target);
 	}
 	for (size_t i = 0; i < config.n_tmpfs; i++)
 		check_path(config.tmpfs[i].target);
+	for (size_t i = 0; i < config.n_overlays; i++) {
+		check_path(config.overlays[i].target);
+		for (char **layer = config.overlays[i].layers; *layer; layer++)
+			if (**layer)
+				check_path(*layer + (**layer == '+'));
+	}
+	for (char **path = config.inaccessible; path && *path; path++)
+		check_path(*path);
 	n = unit_lines(&config);
 	passed_on = take_lines(&config, UNIT_UNIT) + take_lines(&config, UNIT_SERVICE);
 	MUST(n == unit_lines(&config) + passed_on);
