@@ -575,7 +575,7 @@ void exec_session_start(struct sessions *sessions, const struct door *door, int 
 		(void)close(fd);
 		return;
 	}
-	r = limits_take(&sessions->limits, session->record.peer_uid);
+	r = limits_take(&sessions->limits, session->record.peer_uid, false);
 	if (r < 0) {
 		refuse(session, r);
 		return;

@@ -12,13 +12,19 @@ static struct limits_uid *find(struct limits *limits, uid_t uid)
 	return NULL;
 }
 
-int limits_take(struct limits *limits, uid_t uid)
+size_t limits_share(size_t max, bool anybody)
+{
+	return anybody ? max - max / 4 : max;
+}
+
+int limits_take(struct limits *limits, uid_t uid, bool anybody)
 {
 	struct limits_uid *entry = find(limits, uid);
+	size_t per_uid = limits_share(limits->max_per_uid, anybody);
 
-	if (limits->count >= limits->max)
+	if (limits->count >= limits_share(limits->max, anybody))
 		return -EUSERS;
-	if (entry ? entry->count >= limits->max_per_uid : limits->max_per_uid == 0)
+	if (entry ? entry->count >= per_uid : per_uid == 0)
 		return -EDQUOT;
 	if (!entry) {
 		entry = realloc(limits->uids, (limits->n_uids + 1) * sizeof(*entry));

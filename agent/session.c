@@ -439,14 +439,16 @@ static struct session *session_new(struct sessions *all, const struct door *door
 static int take_place(struct session *session)
 {
 	struct limits *limits = &session->all->limits;
-	int r = limits_take(limits, session->record.peer_uid);
+	bool anybody = session->record.door == DOOR_LOGIN;
+	int r = limits_take(limits, session->record.peer_uid, anybody);
 
 	if (r == -EUSERS)
 		refuse(TAKE_FD(session->socket), "narthex: too many sessions (limit %zu)",
-			limits->max);
+			limits_share(limits->max, anybody));
 	else if (r == -EDQUOT)
 		refuse(TAKE_FD(session->socket),
-			"narthex: too many sessions of one user (limit %zu)", limits->max_per_uid);
+			"narthex: too many sessions of one user (limit %zu)",
+			limits_share(limits->max_per_uid, anybody));
 	else if (r < 0)
 		refuse(TAKE_FD(session->socket), "narthex: %s", strerror(-r));
 	if (r < 0)
