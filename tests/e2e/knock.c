@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 
+/* clang-format off */
 /*
  * A client for root-shell doors that tests and benchmarks can afford to run ten thousand times.
  *
- *   knock repeat PATH COUNT SCRIPT WANTED   COUNT sessions one after another: each sends SCRIPT and
- * a newline, closes its side and must get exactly WANTED and a newline knock first PATH SECONDS
- * SCRIPT WANTED  tries until one session succeeds; prints the ms it took knock burst PATH COUNT
- * SCRIPT WANTED    COUNT sessions, all connected before the first one speaks knock deaf PATH BYTES
- * SCRIPT            reads BYTES bytes, prints "deaf", reads nothing more until a line comes on
+ *   knock repeat PATH COUNT SCRIPT WANTED   COUNT sessions one after another: each sends SCRIPT and a newline, closes
+ *                                           its side and must get exactly WANTED and a newline
+ *   knock first PATH SECONDS SCRIPT WANTED  tries until one session succeeds; prints the ms it took
+ *   knock burst PATH COUNT SCRIPT WANTED    COUNT sessions, all connected before the first one speaks
+ *   knock deaf PATH BYTES SCRIPT            reads BYTES bytes, prints "deaf", reads nothing more until a line comes on
  *                                           stdin, then counts the rest and prints the sum
+ *
+ * and for any door:
+ *
+ *   knock storm PATH COUNT                  knocks COUNT times and is gone each time; prints COUNT
+ *   knock hold PATH COUNT                   COUNT clients that say nothing: prints "holding", waits for a line on stdin
  */
+/* clang-format on */
 
 #include <errno.h>
 #include <stdbool.h>
@@ -34,7 +41,7 @@ static int die(const char *what)
 }
 
 /* Connects; a descriptor, or -errno. */
-static int door_open(const char *path)
+static int door_open_as(const char *path, int type)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -EBADF;
@@ -42,10 +49,23 @@ static int door_open(const char *path)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(addr.sun_path, path, strlen(path));
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
 		return -errno;
 	return TAKE_FD(fd);
+}
+
+static int door_open(const char *path)
+{
+	return door_open_as(path, SOCK_STREAM);
+}
+
+/* The exec door keeps message boundaries, the others don't. */
+static int door_open_any(const char *path)
+{
+	int fd = door_open(path);
+
+	return fd == -EPROTOTYPE ? door_open_as(path, SOCK_SEQPACKET) : fd;
 }
 
 /* Sends script as a line and, if half_close is set, the end of input. 0 or -errno. */
@@ -201,6 +221,39 @@ static int deaf(const char *path, long long bytes, const char *script)
 	return 0;
 }
 
+static int storm(const char *path, int count)
+{
+	for (int i = 0; i < count; i++) {
+		_cleanup_close_ int fd = door_open_any(path);
+
+		if (fd < 0) {
+			errno = -fd;
+			return die(path);
+		}
+	}
+	printf("%d\n", count);
+	return 0;
+}
+
+/* Descriptors are left to the end of the process. */
+static int hold(const char *path, int count)
+{
+	char go;
+
+	for (int i = 0; i < count; i++) {
+		int fd = door_open_any(path);
+
+		if (fd < 0) {
+			errno = -fd;
+			return die(path);
+		}
+	}
+	puts("holding");
+	(void)fflush(stdout);
+	(void)!read(STDIN_FILENO, &go, 1);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 6 && strcmp(argv[1], "repeat") == 0)
@@ -211,6 +264,11 @@ int main(int argc, char **argv)
 		return burst(argv[2], (int)strtol(argv[3], NULL, 10), argv[4], argv[5]);
 	if (argc == 5 && strcmp(argv[1], "deaf") == 0)
 		return deaf(argv[2], strtoll(argv[3], NULL, 10), argv[4]);
-	fprintf(stderr, "usage: knock repeat|first|burst|deaf PATH N SCRIPT [WANTED]\n");
+	if (argc == 4 && strcmp(argv[1], "storm") == 0)
+		return storm(argv[2], (int)strtol(argv[3], NULL, 10));
+	if (argc == 4 && strcmp(argv[1], "hold") == 0)
+		return hold(argv[2], (int)strtol(argv[3], NULL, 10));
+	fprintf(stderr, "usage: knock repeat|first|burst|deaf PATH N SCRIPT [WANTED]\n"
+			"       knock storm|hold PATH N\n");
 	return 2;
 }

@@ -149,6 +149,14 @@ agent_pids() { # NAME
   find "/sys/fs/cgroup$cgroup" -path '*/narthex-agent.service*' -name cgroup.procs -exec cat {} +
 }
 
+# Its peak, of every agent in the guest. A sanitizer's own memory says nothing.
+memory_below() { # NAME KIB
+  local pid
+  for pid in $(agent_pids "$1"); do
+    [ -n "$san" ] || [ "$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")" -lt "$2" ]
+  done
+}
+
 guest_pids() { # NAME
   find "/sys/fs/cgroup$(systemctl show -P ControlGroup "container-$1")" -name cgroup.procs -exec cat {} + 2>/dev/null
 }

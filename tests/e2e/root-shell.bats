@@ -127,13 +127,6 @@ same_but_memory() {
   memory_below shell 16384
 }
 
-memory_below() { # NAME KIB: peak, of every agent
-  local pid
-  for pid in $(agent_pids "$1"); do
-    [ -n "$san" ] || [ "$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")" -lt "$2" ]
-  done
-}
-
 running() { # PATTERN N
   [ "$(guest_count shell "$1")" = "$2" ]
 }

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 
+/* clang-format off */
 /*
  * A neighbour with bad intentions.
  *
- *   peer trap PATH TYPE REPORT   listens at PATH (TYPE: stream or seqpacket) as a door would, and
- * tries on each client what a handle on it (SO_PEERPIDFD) is good for: its namespaces, its
- *                                descriptors, its life. A line for each in REPORT; the client is
- * hung up. peer lend PATH PID REPORT    binds PATH, and listens as root of PID's user namespace; a
- * line for each client peer offer KEY               offers itself in all the ways that processes
- * meet, says "ready", waits peer take KEY PID            tries each of these, and prints how it
- * went peer type TEXT               types TEXT into every terminal it can find (TIOCSTI), prints
- * "typed N" peer fill DIR                fills DIR's file system with files, prints "full" peer
- * cgroups DIR             makes cgroups below DIR till there are no more, with names that nobody
- * likes
+ *   peer trap PATH TYPE REPORT   listens at PATH (TYPE: stream or seqpacket) as a door would, and tries on each client
+ *                                what a handle on it (SO_PEERPIDFD) is good for: its namespaces, its descriptors, its
+ *                                life. A line for each in REPORT; the client is hung up.
+ *   peer lend PATH PID REPORT    binds PATH, and listens as root of PID's user namespace; a line for each client
+ *   peer offer KEY               offers itself in all the ways that processes meet, says "ready", waits
+ *   peer take KEY PID            tries each of these, and prints how it went
+ *   peer type TEXT               types TEXT into every terminal it can find (TIOCSTI), prints "typed N"
+ *   peer fill DIR                fills DIR's file system with data, then with files, prints "full"
+ *   peer cgroups DIR             makes cgroups below DIR till there are no more, with names that nobody likes
+ *   peer bomb MAX                forks, and so do its children, till there are MAX of them
  */
+/* clang-format on */
 
 #include <dirent.h>
 #include <errno.h>
@@ -299,6 +301,25 @@ static int cgroups(const char *dir)
 	return 0;
 }
 
+/*
+ * Where a limit is felt, all go on trying for ever, as a real one does. Where none is, MAX is the
+ * end of it, so that a test machine survives.
+ */
+static int bomb(const char *max_text)
+{
+	int max = (int)strtol(max_text, NULL, 10);
+	int *count = mmap(
+		NULL, sizeof(*count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (count == MAP_FAILED)
+		return die("mmap");
+	while (__atomic_load_n(count, __ATOMIC_RELAXED) < max)
+		if (fork() == 0)
+			(void)__atomic_add_fetch(count, 1, __ATOMIC_RELAXED);
+	for (;;)
+		(void)pause();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 5 && strcmp(argv[1], "trap") == 0)
@@ -315,6 +336,8 @@ int main(int argc, char **argv)
 		return fill(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "cgroups") == 0)
 		return cgroups(argv[2]);
-	fprintf(stderr, "usage: peer trap|lend|offer|take|type|fill|cgroups ...\n");
+	if (argc == 3 && strcmp(argv[1], "bomb") == 0)
+		return bomb(argv[2]);
+	fprintf(stderr, "usage: peer trap|lend|offer|take|type|fill|cgroups|bomb ...\n");
 	return 2;
 }
