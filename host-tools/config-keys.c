@@ -98,6 +98,8 @@ const struct config_key config_keys[] = {
 	WHOLE("Network", "IPVLAN", config_parse_ipvlan),
 	WHOLE("Network", "Interface", config_parse_moved),
 	KEY("Network", "NamespacePath", config_parse_path, namespace_path),
+	WHOLE("Network", "Port", config_parse_port),
+	KEY("Network", "Masquerade", config_parse_bool, masquerade),
 
 	/* [Link NAME]: the members are those of the link */
 	LINK_KEY("HostAddress", config_parse_address4, host_address),
@@ -113,7 +115,6 @@ const struct config_key config_keys[] = {
 
 	/* systemd.nspawn(5) of systemd 252, and what design has for later */
 	LATER("Exec", "ResolvConf"),
-	LATER("Network", "Port"),
 	{},
 };
 /* clang-format on */

@@ -285,6 +285,42 @@ static int check_joined(const struct container_config *config, const char *where
 	return -EINVAL;
 }
 
+static int check_ports(const struct container_config *config, const char *where)
+{
+	int r = 0;
+
+	if (config->n_ports > 0 && !config->local_address.family && !config->local_address6.family)
+		return fault(where, "Port= without LocalAddress= or LocalAddress6=: set what "
+				    "the ports are to lead to");
+	for (size_t i = 0; i < config->n_ports; i++) {
+		const struct config_port *port = &config->ports[i];
+		bool six = port->address.family == AF_INET6;
+		char text[CONFIG_PORT_TEXT_SIZE];
+
+		if (port->address.family == 0 ||
+			(six ? config->local_address6.family : config->local_address.family))
+			continue;
+		log_error("%s: Port= of %s without LocalAddress%s=: IPv%c leads to IPv%c", where,
+			config_port_text(port, text), six ? "6" : "", six ? '6' : '4',
+			six ? '6' : '4');
+		r = -EINVAL;
+	}
+	return r;
+}
+
+static int check_masquerade(const struct container_config *config, const char *where)
+{
+	if (!config->masquerade)
+		return 0;
+	if (!config->veth)
+		return fault(where, "Masquerade= without a link: set HostAddress= and "
+				    "LocalAddress=");
+	if (config->bridge[0] && !config->local_address.family && !config->local_address6.family)
+		return fault(where, "Masquerade= on a bridge without LocalAddress=: the host "
+				    "tells the container from its neighbours by it");
+	return 0;
+}
+
 int config_check_network(const struct container_config *config, const char *where)
 {
 	const char *key = needs_veth(config);
@@ -310,6 +346,8 @@ int config_check_network(const struct container_config *config, const char *wher
 		r = -EINVAL;
 	}
 	if (check_eth0(config, where) < 0 || check_names(config, where) < 0)
+		r = -EINVAL;
+	if (check_ports(config, where) < 0 || check_masquerade(config, where) < 0)
 		r = -EINVAL;
 	for (size_t i = 0; i < config->n_links; i++)
 		if (check_link(config, &config->links[i], where) < 0)

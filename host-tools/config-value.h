@@ -107,4 +107,5 @@ config_parser config_parse_volatile, config_parse_ownership, config_parse_owners
 	config_parse_inaccessible, config_parse_overlay, config_parse_overlay_read_only;
 config_parser config_parse_address4, config_parse_address6, config_parse_mac, config_parse_mtu,
 	config_parse_vlan, config_parse_interface, config_parse_zone, config_parse_veth_extra,
-	config_parse_macvlan, config_parse_ipvlan, config_parse_moved, config_parse_naming;
+	config_parse_macvlan, config_parse_ipvlan, config_parse_moved, config_parse_naming,
+	config_parse_port;

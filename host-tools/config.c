@@ -76,6 +76,7 @@ void config_done(struct container_config *config)
 	free(config->store);
 	free(config->namespace_path);
 	free(config->links);
+	free(config->ports);
 	for (size_t i = 0; i < UNIT_SECTION_MAX_; i++)
 		free(config->unit_text[i]);
 	*config = (struct container_config){};

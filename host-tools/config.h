@@ -149,11 +149,12 @@ struct config_link {
 	uint32_t vlan; /* of the port of a bridge that filters VLANs; 0: as the bridge has it */
 };
 
-/* Port=[tcp|udp:][ADDRESS][%INTERFACE:]HOST[:GUEST] */
+/* Port=[tcp:|udp:][ADDRESS][%INTERFACE:]HOST[:GUEST] */
 struct config_port {
 	bool udp;
-	struct config_address address; /* family 0: any of the host's */
-	char interface[IFNAMSIZ];      /* "": any */
+	struct config_address
+		address;	  /* family 0: any of the host's; all zero: any of its family */
+	char interface[IFNAMSIZ]; /* "": any */
 	uint16_t host, guest;
 };
 
@@ -227,6 +228,10 @@ struct container_config {
 	struct config_link *links; /* the other links, in the order of their first mention */
 	size_t n_links;
 	char *namespace_path; /* NamespacePath=: a network namespace to join; NULL: none */
+
+	struct config_port *ports; /* Port= */
+	size_t n_ports;
+	bool masquerade; /* Masquerade= */
 
 	/* every assignment as it was written, SECTION/KEY=VALUE: narthex-network reads those of
 	 * [Network] and [Link NAME] again, a reload compares all of them */
@@ -303,6 +308,16 @@ uint64_t config_capabilities(const struct container_config *config);
 
 /* "CAP_A, CAP_B" for a message; cut where size ends. */
 void config_capability_names(uint64_t set, char *text, size_t size);
+
+/* Whether a port is taken on every address of the host, or of one family. */
+bool config_port_is_any(const struct config_port *port);
+
+/* Whether something that arrives at the host could be meant for both. */
+bool config_ports_meet(const struct config_port *a, const struct config_port *b);
+
+/* "tcp:[::1]%lo:8080", the host's side of a port. Returns text. */
+#define CONFIG_PORT_TEXT_SIZE 96
+const char *config_port_text(const struct config_port *port, char text[CONFIG_PORT_TEXT_SIZE]);
 
 /* Frees what config owns and leaves the null state. NULL is fine. */
 void config_done(struct container_config *config);

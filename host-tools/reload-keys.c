@@ -28,7 +28,7 @@ static const struct {
 		"BindUser "
 		"Inaccessible Overlay OverlayReadOnly PrivateUsersChown PrivateUsersOwnership" },
 	/* the network namespace itself */
-	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming Port" },
+	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming" },
 
 	/* for the launcher, at the container's end */
 	{ RELOAD_MEMORY, "Exec", "KillSignal" },
@@ -38,7 +38,7 @@ static const struct {
 	{ RELOAD_NETWORK, "Network",
 		"VirtualEthernet HostAddress LocalAddress HostAddress6 LocalAddress6 MACAddress "
 		"MTU Bridge VLAN Zone Gateway Gateway6 VirtualEthernetExtra MACVLAN IPVLAN "
-		"Interface" },
+		"Interface Port Masquerade" },
 	{ RELOAD_NETWORK, "Link",
 		"HostAddress LocalAddress HostAddress6 LocalAddress6 MACAddress MTU Bridge VLAN "
 		"Gateway Gateway6" },

@@ -38,6 +38,7 @@ struct launch {
 	char *system;	    /* what Path= leads to since the last boot; NULL: no Path= */
 	const char *credentials; /* the unit's directory of them on the host; NULL: none */
 	char *bundle;		 /* the directory that appears at /run/host/narthex; NULL: none */
+	struct ports *ports;	 /* the host's that are forwarded to it */
 	struct bridge_watch *bridges;  /* looks at config's bridges */
 	struct seccomp_program filter; /* with the changes of SystemCallFilter= */
 };

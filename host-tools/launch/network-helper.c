@@ -26,7 +26,7 @@ bool network_helper_is_needed(const struct container_config *config)
 
 bool network_helper_leaves_traces(const struct container_config *config)
 {
-	return config->zone[0];
+	return config->zone[0] || config->n_ports > 0 || config->masquerade;
 }
 
 /* The lines that are about the network; their number. */

@@ -8,6 +8,7 @@
 #include "cleanup.h"
 #include "log.h"
 #include "network-link.h"
+#include "network-nat.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -228,6 +229,10 @@ int network_cleanup(const char *name)
 	r = remove_links(&host, name);
 	s = zone_collect(&host);
 	netlink_close(&host);
+	if (s >= 0)
+		s = nat_remove(name);
+	else
+		(void)nat_remove(name);
 	if (given < 0)
 		return given;
 	return r < 0 ? r : s;

@@ -19,6 +19,7 @@
 #include "helper.h"
 #include "log.h"
 #include "notify.h"
+#include "ports.h"
 #include "reload-apply.h"
 
 #include <errno.h>
@@ -195,6 +196,8 @@ static void finish(struct reload *reload, bool ok)
 				reload->launch->bridges, reload->base, &reload->launch->config);
 		}
 	}
+	ports_settle(reload->launch->ports, reload->launch->state.dir_fd,
+		reload->launch->config.ports, reload->launch->config.n_ports);
 	if (fclose(reload->answer) == 0)
 		send_answer(reload->client, ok ? "ok" : "failed", reload->text);
 	notify_end(reload);
@@ -420,7 +423,10 @@ void reload_start(struct reload *reload, struct event_base *base, struct launch 
 	if (r >= 0 && !dry_run &&
 		(reload_plan_has(&reload->plan, RELOAD_NETWORK) ||
 			reload_plan_has(&reload->plan, RELOAD_BINDS))) {
-		r = start_process(reload, guest);
+		r = ports_reserve(launch->ports, launch->config.name, reload->plan.merged.ports,
+			reload->plan.merged.n_ports);
+		if (r >= 0)
+			r = start_process(reload, guest);
 		if (r >= 0) {
 			/* what others log meanwhile is no part of it */
 			log_copy_to(NULL);

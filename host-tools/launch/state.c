@@ -16,6 +16,7 @@
 #include "log.h"
 #include "mnt.h"
 #include "network-helper.h"
+#include "ports.h"
 #include "session-record.h"
 #include "syscalls.h"
 #include "tree.h"
@@ -111,6 +112,7 @@ static void remove_files(struct state *state)
 	(void)unlinkat(state->dir_fd, "root", 0);
 	system_roots_remove(state->name);
 	system_links_remove(state->dir_fd);
+	(void)unlinkat(state->dir_fd, PORTS_FILE, 0);
 	(void)unlinkat(state->dir_fd, TRUST_FILE, 0);
 	(void)unlinkat(state->dir_fd, TRUST_FILE ".new", 0);
 	(void)unlinkat(state->dir_fd, "launcher.socket", 0);

@@ -24,6 +24,7 @@
 #include "mnt.h"
 #include "network-helper.h"
 #include "notify.h"
+#include "ports.h"
 #include "reload.h"
 #include "stop.h"
 #include "system.h"
@@ -78,6 +79,7 @@ struct supervisor {
 	struct machined machined;
 	struct network_helper network;
 	struct bridge_watch bridges;
+	struct ports ports;
 	struct reload reload;
 	struct live_binds live_binds; /* of this guest */
 	size_t n_binds_told;	      /* of which the builder has told */
@@ -708,6 +710,17 @@ static void rest(struct supervisor *s)
 	(void)event_base_dispatch(s->base);
 }
 
+static int hold_ports(struct supervisor *s)
+{
+	const struct container_config *config = &s->launch->config;
+	int r = ports_reserve(s->launch->ports, config->name, config->ports, config->n_ports);
+
+	if (r >= 0)
+		ports_settle(
+			s->launch->ports, s->launch->state.dir_fd, config->ports, config->n_ports);
+	return r;
+}
+
 static int run_guests(struct supervisor *s)
 {
 	struct timespec now;
@@ -753,10 +766,12 @@ int supervise(struct launch *launch)
 	int status;
 
 	launch->bridges = &s.bridges;
-	status = prepare(&s) < 0 ? EXIT_OWN : run_guests(&s);
+	launch->ports = &s.ports;
+	status = prepare(&s) < 0 || hold_ports(&s) < 0 ? EXIT_OWN : run_guests(&s);
 	bridge_watch_stop(&s.bridges);
 	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
 		(void)network_helper_cleanup(launch->config.name);
+	ports_release(&s.ports);
 	control_stop(&s.control);
 	machined_stop(&s.machined);
 	free_event(&s.notify_event);

@@ -17,6 +17,7 @@
  */
 
 #include "../launch/helper.h"
+#include "../launch/network-nat.h"
 #include "../launch/network.h"
 #include "cleanup.h"
 #include "fd.h"
@@ -62,16 +63,23 @@ static int receive_namespace(void)
 	return fd_receive(HELPER_FD, &tag, &netns, 1) == 1 ? netns : -ECANCELED;
 }
 
+/* The packet filter takes longest, and knows interfaces by name: it doesn't wait for them. */
 static int set_up(char *const *argv)
 {
 	struct container_config config = {};
 	_cleanup_close_ int netns = -EBADF;
 	int r = read_config(&config, argv[1], argv + 2);
 
+	if (r >= 0 && nat_is_needed(&config))
+		r = nat_apply(&config);
 	if (r >= 0)
 		r = netns = receive_namespace();
 	if (r >= 0)
 		r = network_setup(&config, netns);
+	if (r >= 0 && nat_is_needed(&config))
+		r = nat_open(&config);
+	if (r < 0 && nat_is_needed(&config))
+		(void)nat_remove(config.name);
 	config_done(&config);
 	return r;
 }
@@ -84,6 +92,22 @@ static int attach(char *const *argv)
 	if (r >= 0)
 		r = network_attach(&config);
 	config_done(&config);
+	return r;
+}
+
+/* The packet filter changes as a whole or not at all. */
+static int change_all(
+	const struct container_config *old, const struct container_config *new, int netns)
+{
+	int r = network_change(old, new, netns);
+
+	if (r < 0 || !(nat_is_needed(old) || nat_is_needed(new)))
+		return r;
+	r = nat_apply(new);
+	if (r >= 0 && nat_is_needed(new))
+		r = nat_open(new);
+	if (r < 0)
+		(void)network_change(new, old, netns);
 	return r;
 }
 
@@ -105,7 +129,7 @@ static int change(char **argv)
 	if (r >= 0)
 		r = netns = receive_namespace();
 	if (r >= 0)
-		r = network_change(&old, &new, netns);
+		r = change_all(&old, &new, netns);
 	config_done(&old);
 	config_done(&new);
 	return r;

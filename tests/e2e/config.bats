@@ -67,7 +67,17 @@ Network|IPVLAN=fourteen-bytes|too long for the interface inside: name it, fourte
 Network|Interface=a/b|Interface=a/b: 'a/b' is not the name of an interface
 Network|NamespacePath=netns/x|NamespacePath=.*absolute
 Network|Naming=dutch|Naming=dutch: must be narthex
-Network|Port=tcp:80|Port= in \[Network\] is not supported by this version
+Network|Port=tcp|Port=tcp: 'tcp' is no IPv4 address
+Network|Port=sctp:80|Port=sctp:80: 'sctp' is no IPv4 address
+Network|Port=80:|Port=80:: must be \[tcp:\|udp:\]\[ADDRESS\]
+Network|Port=0|Port=0: '0' is no port: 1 to 65535
+Network|Port=80:65536|Port=80:65536: '65536' is no port
+Network|Port=10.0.0.256:80|'10.0.0.256' is no IPv4 address
+Network|Port=[fd00::1]80|Port=\[fd00::1\]80: must be
+Network|Port=%a/b:80|'a/b' is not the name of an interface
+Network|Port=80|Port= without LocalAddress=
+Network|Masquerade=maybe|Masquerade=maybe: must be yes or no
+Network|Masquerade=yes|Masquerade= without a link
 Network|Prvate=yes|unknown key Prvate=.*did you mean Private=
 END
 }

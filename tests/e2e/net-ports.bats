@@ -1,0 +1,373 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Port=, Masquerade=: from another machine ("world", a network namespace on a wire), from the host's addresses,
+# from localhost; routed and bridged; what stays of it, and what it lets through.
+
+load lib
+
+# shellcheck disable=SC2016 # socat's own variable
+who='echo $SOCAT_PEERADDR'
+
+setup_file() {
+  ip netns add world
+  ip link add uplink type veth peer name eth0 netns world
+  ip link set uplink up
+  ip addr add 198.51.100.1/24 dev uplink
+  ip addr add fd51::1/64 dev uplink nodad
+  in_world ip link set lo up
+  in_world ip link set eth0 up
+  in_world ip addr add 198.51.100.9/24 dev eth0
+  in_world ip addr add fd51::9/64 dev eth0 nodad
+  ip link add br0 type bridge
+  ip addr add 192.168.70.1/24 dev br0
+  ip addr add fd70::1/64 dev br0 nodad
+  ip link set br0 up
+  # somebody else's rules
+  nft add table inet other
+  nft 'add chain inet other forward { type filter hook forward priority 0; policy accept; }'
+  nft 'add chain inet other nat_in { type nat hook prerouting priority -100; }'
+  nft 'add rule inet other nat_in tcp dport 9 dnat ip to 192.0.2.1'
+  nft -s list table inet other >"$BATS_FILE_TMPDIR/other"
+  guest_up web busybox <<'END'
+[Network]
+HostAddress=10.9.0.1
+LocalAddress=10.9.0.2
+HostAddress6=fd09::1
+LocalAddress6=fd09::2
+Port=8080:80
+Port=udp:8080:80
+Port=tcp:198.51.100.1:8081:80
+Port=[fd51::1]:8081:80
+Port=%uplink:8082:80
+Port=127.0.0.1:8083:80
+Port=[::1]:8083:80
+END
+  serve web
+  guest_up bridged busybox <<'END'
+[Network]
+Bridge=br0
+HostAddress=192.168.70.1
+LocalAddress=192.168.70.2/24
+Gateway6=fd70::1
+LocalAddress6=fd70::2/64
+Port=8090:80
+Port=udp:8090:80
+END
+  serve bridged
+}
+
+teardown_file() {
+  serve_no_more web
+  serve_no_more bridged
+  guests_remove_all
+  ip netns del world
+  ip link del br0
+  nft delete table inet other
+}
+
+in_world() {
+  ip netns exec world "$@"
+}
+
+in_net() { # NAME CMD…: with the host's tools in the guest's network
+  local pid
+  pid=$(guest_leader "$1")
+  shift
+  nsenter -t "$pid" -n "$@"
+}
+
+# Port 80, TCP and UDP, tells whoever comes who he is. Processes of ours in its network: they end before it does.
+serve() { # NAME
+  local pid
+  pid=$(guest_leader "$1")
+  nsenter -t "$pid" -n socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
+  echo $! >"$BATS_FILE_TMPDIR/$1.pids"
+  nsenter -t "$pid" -n socat udp6-recvfrom:80,fork,reuseaddr "system:read -r x; $who" >/dev/null 2>&1 3>&- &
+  echo $! >>"$BATS_FILE_TMPDIR/$1.pids"
+  poll 10 listens "$1"
+}
+
+listens() {
+  in_net "$1" grep -q ':0050 .* 0A ' /proc/net/tcp6 && in_net "$1" grep -q ':0050 ' /proc/net/udp6
+}
+
+serve_no_more() { # NAME
+  local pid
+  while read -r pid; do
+    kill "$pid" || true
+  done <"$BATS_FILE_TMPDIR/$1.pids"
+}
+
+# Who the guest thinks we are, in short: "2" for …:2, or nothing.
+seen() { # ADDRESS
+  socat -t3 - "$1,connect-timeout=2" </dev/null 2>/dev/null | short
+}
+
+seen_udp() { # HOST PORT
+  exec 7<>"/dev/udp/$1/$2"
+  echo hello >&7
+  timeout 5 head -n 1 <&7 | short
+  exec 7>&-
+}
+
+short() {
+  sed -e 's/^\[0000:0000:0000:0000:0000:ffff:\(..\)\(..\):\(..\)\(..\)\]$/0x\1 0x\2 0x\3 0x\4/' -e 's/[][]//g' |
+    while read -r a b c d; do
+      if [ -n "$d" ]; then echo "$((a)).$((b)).$((c)).$((d))"; else sed -E 's/(:0000)+:0*/::/;s/\b0+//' <<<"$a"; fi
+    done
+}
+
+export -f seen seen_udp short
+
+@test "another machine reaches the port, and is seen as who it is: TCP, UDP, IPv4, IPv6" {
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
+  equal "$(in_world bash -c 'seen tcp6:[fd51::1]:8080')" fd51::9
+  equal "$(in_world bash -c 'seen_udp 198.51.100.1 8080')" 198.51.100.9
+  equal "$(in_world bash -c 'seen_udp fd51::1 8080')" fd51::9
+}
+
+@test "the host reaches it by its own addresses and by localhost" {
+  local address
+  for address in tcp:127.0.0.1:8080 tcp:127.1.2.3:8080 tcp:198.51.100.1:8080 tcp:10.9.0.1:8080; do
+    equal "$(seen "$address")" 10.9.0.1
+  done
+  for address in 'tcp6:[::1]:8080' 'tcp6:[fd51::1]:8080' 'tcp6:[fd09::1]:8080'; do
+    equal "$(seen "$address")" fd09::1
+  done
+  equal "$(seen_udp 127.0.0.1 8080)" 10.9.0.1
+  equal "$(seen_udp ::1 8080)" fd09::1
+}
+
+@test "the container reaches itself by the host's address" {
+  equal "$(in_net web bash -c 'seen tcp:10.9.0.1:8080')" 10.9.0.1
+  equal "$(in_net web bash -c 'seen tcp6:[fd09::1]:8080')" fd09::1
+}
+
+@test "a port of one address or one interface is not one of others" {
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8081')" 198.51.100.9
+  equal "$(in_world bash -c 'seen tcp6:[fd51::1]:8081')" fd51::9
+  equal "$(seen tcp:127.0.0.1:8081)" ''
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8082')" 198.51.100.9
+  equal "$(seen tcp:127.0.0.1:8082)" ''
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8083')" ''
+  equal "$(seen tcp:127.0.0.1:8083)" 10.9.0.1
+  equal "$(seen 'tcp6:[::1]:8083')" fd09::1
+}
+
+@test "bridged: other machines, the host, localhost, a neighbour on the bridge" {
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8090')" 198.51.100.9
+  # its default route leads through Gateway6=, which needn't be the host
+  equal "$(in_world bash -c 'seen tcp6:[fd51::1]:8090')" fd70::1
+  equal "$(in_world bash -c 'seen_udp 198.51.100.1 8090')" 198.51.100.9
+  equal "$(seen tcp:127.0.0.1:8090)" 192.168.70.1
+  equal "$(seen tcp:198.51.100.1:8090)" 192.168.70.1
+  equal "$(seen 'tcp6:[::1]:8090')" fd70::1
+  equal "$(seen_udp ::1 8090)" fd70::1
+  guest_up neighbour busybox <<'END'
+[Network]
+Bridge=br0
+LocalAddress=192.168.70.3/24
+END
+  equal "$(in_net neighbour bash -c 'seen tcp:192.168.70.1:8090')" 192.168.70.1
+  guest_remove neighbour
+}
+
+# What a hostile guest can do: its own loopback is elsewhere, and what is sent to localhost goes to the host.
+misroute() { # VIA
+  ip addr flush dev lo
+  ip route replace 127.0.0.1 via "$1" dev eth0
+  ip -6 route replace ::1 via "$2" dev eth0
+  echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet
+}
+export -f misroute
+
+@test "localhost for the host's sake does not open the host's loopback to guests" {
+  local servers=()
+  socat tcp-listen:9999,bind=127.0.0.1,fork system:'echo secret' >/dev/null 2>&1 3>&- &
+  servers+=($!)
+  socat tcp6-listen:9999,'bind=[::1]',fork system:'echo secret' >/dev/null 2>&1 3>&- &
+  servers+=($!)
+  poll 10 grep -q ':270F' /proc/net/tcp
+  poll 10 grep -q ':270F' /proc/net/tcp6
+  equal "$(cat /proc/sys/net/ipv4/conf/{all,c-web,br0}/route_localnet | tr '\n' ' ')" '0 0 0 '
+  equal "$(ip -6 route show table local | grep -c '^local ::1 ')" 1
+  in_net web bash -c 'misroute 10.9.0.1 fd09::1'
+  in_net bridged bash -c 'misroute 192.168.70.1 fd70::1'
+  equal "$(in_net web bash -c 'seen tcp:127.0.0.1:9999,bind=10.9.0.2')" ''
+  equal "$(in_net web bash -c 'seen tcp6:[::1]:9999,bind=[fd09::2]')" ''
+  equal "$(in_net bridged bash -c 'seen tcp:127.0.0.1:9999,bind=192.168.70.2')" ''
+  equal "$(in_net bridged bash -c 'seen tcp6:[::1]:9999,bind=[fd70::2]')" ''
+  # for the comparison: what such a setting of the host would have done
+  echo 1 >/proc/sys/net/ipv4/conf/c-web/route_localnet
+  run in_net web timeout 5 socat -t2 - tcp:127.0.0.1:9999,bind=10.9.0.2
+  echo 0 >/proc/sys/net/ipv4/conf/c-web/route_localnet
+  kill "${servers[@]}"
+  equal "$output" secret
+}
+
+@test "the host doesn't become a router: nothing but the ports passes" {
+  equal "$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding | tr '\n' ' ')" '0 0 '
+  in_world ip route add 10.9.0.2 via 198.51.100.1
+  equal "$(in_world bash -c 'seen tcp:10.9.0.2:80')" ''
+  in_world ip route del 10.9.0.2
+  equal "$(in_net web bash -c 'seen tcp:198.51.100.9:80')" ''
+  run in_net web ping -c 1 -W 1 198.51.100.9
+  [ "$status" != 0 ]
+  # nor does the guest get to others behind the host
+  run in_net web ping -c 1 -W 1 192.168.70.2
+  [ "$status" != 0 ]
+}
+
+@test "Masquerade=: the guest reaches the world with the host's address, both families" {
+  ip netns exec world socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
+  local server=$!
+  poll 10 in_world grep -q ':0050 .* 0A ' /proc/net/tcp6
+  guest_up out busybox <<'END'
+[Network]
+HostAddress=10.9.1.1
+LocalAddress=10.9.1.2
+HostAddress6=fd09:1::1
+LocalAddress6=fd09:1::2
+Masquerade=yes
+END
+  equal "$(in_net out bash -c 'seen tcp:198.51.100.9:80')" 198.51.100.1
+  equal "$(in_net out bash -c 'seen tcp6:[fd51::9]:80')" fd51::1
+  # others are no better off
+  equal "$(in_net web bash -c 'seen tcp:198.51.100.9:80')" ''
+  guest_stop out
+  kill "$server"
+  none_of_it out
+  guest_remove out
+}
+
+none_of_it() { # NAME
+  not nft list table inet "narthex-$1"
+  not grep -q "^$1 " /run/narthex/.borrowed
+}
+
+@test "a port that is taken is an error that says whose" {
+  local server
+  guest_tree second busybox
+  guest_conf second <<'END'
+[Network]
+HostAddress=10.9.2.1
+LocalAddress=10.9.2.2
+Port=tcp:127.0.0.1:8080:80
+END
+  run systemctl start container-second
+  [ "$status" != 0 ]
+  journalctl --no-pager -o cat -u container-second | grep -F "port tcp:127.0.0.1:8080 of container 'second' is taken by container 'web'"
+  socat tcp-listen:8077,fork system:true >/dev/null 2>&1 3>&- &
+  server=$!
+  poll 10 grep -q ':1F8D' /proc/net/tcp /proc/net/tcp6
+  guest_conf second <<'END'
+[Network]
+HostAddress=10.9.2.1
+LocalAddress=10.9.2.2
+Port=8077:80
+END
+  run systemctl start container-second
+  kill "$server"
+  [ "$status" != 0 ]
+  journalctl --no-pager -o cat -u container-second | grep -F "port tcp:8077 of container 'second' is taken on the host by socat (pid $server)"
+  none_of_it second
+  guest_remove second
+  # and what a container has nobody can take from it
+  run socat tcp-listen:8080,reuseaddr -
+  matches "$output" 'Address already in use'
+}
+
+@test "rules of others are left alone, whatever comes and goes" {
+  guest_up second busybox <<'END'
+[Network]
+HostAddress=10.9.2.1
+LocalAddress=10.9.2.2
+Masquerade=yes
+Port=8070:80
+END
+  equal "$(nft -s list table inet other)" "$(cat "$BATS_FILE_TMPDIR/other")"
+  nft list table inet narthex-second
+  guest_remove second
+  equal "$(nft -s list table inet other)" "$(cat "$BATS_FILE_TMPDIR/other")"
+}
+
+@test "reload: ports come and go, all of them or none, and a connection through one lives on" {
+  local answer
+  guest_up second busybox <<'END'
+[Network]
+HostAddress=10.9.2.1
+LocalAddress=10.9.2.2
+Port=8070:80
+Port=8071:80
+END
+  nsenter -t "$(guest_leader second)" -n socat tcp-listen:80,fork,reuseaddr exec:cat >/dev/null 2>&1 3>&- &
+  echo $! >"$BATS_FILE_TMPDIR/second.pids"
+  poll 10 in_net second grep -q ':0050 .* 0A ' /proc/net/tcp
+  coproc talker { socat - tcp:127.0.0.1:8070; }
+  echo one >&"${talker[1]}"
+  read -rt 10 answer <&"${talker[0]}"
+  equal "$answer" one
+  sed -i 's/8071/8072/' "$conf_dir/second.conf"
+  run narthex reload second
+  equal "$status" 0
+  matches "$output" 'applied: \[Network\] Port=8072:80 \(was 8071:80\)'
+  equal "$(cat /run/narthex/second/ports)" $'tcp:8070:80\ntcp:8072:80'
+  equal "$(echo hello | socat -t5 - tcp:127.0.0.1:8072)" hello
+  run socat -u tcp:127.0.0.1:8071,connect-timeout=2 -
+  matches "$output" refused
+  # 8080 is another's: none of the change is made
+  sed -i 's/8072:80/8073:80\nPort=8080:80/' "$conf_dir/second.conf"
+  run narthex reload second
+  [ "$status" != 0 ]
+  matches "$output" "port tcp:8080 of container 'second' is taken by container 'web'"
+  equal "$(cat /run/narthex/second/ports)" $'tcp:8070:80\ntcp:8072:80'
+  equal "$(echo hello | socat -t5 - tcp:127.0.0.1:8072)" hello
+  echo two >&"${talker[1]}"
+  read -rt 10 answer <&"${talker[0]}"
+  equal "$answer" two
+  kill "$talker_PID"
+  serve_no_more second
+  guest_remove second
+}
+
+@test "a crash leaves nothing, nor does the next start" {
+  local before
+  guest_up second busybox <<'END'
+[Network]
+Bridge=br0
+HostAddress=192.168.70.1
+LocalAddress=192.168.70.5/24
+Port=8070:80
+[Service]
+ExecStopPost=
+Restart=no
+END
+  nft list table inet narthex-second
+  before=$(cat /run/narthex/.borrowed)
+  matches "$before" 'second forward4 br0'
+  kill -KILL "$(launcher_pid second)"
+  poll 30 not systemctl is-active container-second
+  systemctl reset-failed container-second
+  # the guards outlive it until somebody cleans up
+  nft list table inet narthex-second
+  "$(command -v /usr/lib/narthex/narthex-launch)" --cleanup second
+  none_of_it second
+  # the bridge is still needed by others
+  equal "$(cat /proc/sys/net/ipv4/conf/br0/forwarding)" 1
+  guest_remove second
+}
+
+@test "with the last container everything is as it was" {
+  serve_no_more web
+  serve_no_more bridged
+  : >"$BATS_FILE_TMPDIR/web.pids"
+  : >"$BATS_FILE_TMPDIR/bridged.pids"
+  equal "$(cat /proc/sys/net/ipv4/conf/uplink/forwarding)" 1
+  guest_remove web bridged
+  none_left web
+  none_left bridged
+  equal "$(nft list tables)" 'table inet other'
+  equal "$(cat /run/narthex/.borrowed)" ''
+  equal "$(cat /proc/sys/net/ipv4/conf/uplink/forwarding /proc/sys/net/ipv6/conf/uplink/force_forwarding | tr '\n' ' ')" '0 0 '
+  equal "$(cat /proc/sys/net/ipv4/conf/br0/forwarding)" 0
+}
