@@ -300,8 +300,7 @@ static int begin(struct session *s)
 
 /* --- the loop ------------------------------------------------------------------------------ */
 
-/* A second TERM, or a terminal that is gone, ends a session with a pty whatever its programs think.
- */
+/* A second TERM, or a terminal that is gone, ends a session whatever its programs think. */
 static bool is_enough(struct session *s, int signal_number)
 {
 	bool second = s->term_seen;
@@ -309,7 +308,7 @@ static bool is_enough(struct session *s, int signal_number)
 	s->term_seen |= signal_number == SIGTERM;
 	if (!s->answers.started)
 		return signal_number != SIGUSR1 && signal_number != SIGUSR2;
-	return s->tty && (signal_number == SIGHUP || (signal_number == SIGTERM && second));
+	return (signal_number == SIGTERM && second) || (signal_number == SIGHUP && s->tty);
 }
 
 static void take_size(struct session *s)
