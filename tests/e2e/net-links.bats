@@ -75,6 +75,13 @@ END
   matches "$(inside one 'ip -6 route')" 'default via fd70::1 dev mv-wire0'
   equal "$(inside one 'cat /sys/class/net/mv-wire0/address /sys/class/net/mv-wire0/mtu' | tr '\n' ' ')" '02:00:00:00:70:11 1400 '
   equal "$(inside two 'ls /sys/class/net' | tr '\n' ' ')" 'lan lo spare '
+  # the host, too, from a macvlan of its own
+  ip link add mv-host link wire0 type macvlan mode bridge
+  ip addr add 10.70.0.2/24 dev mv-host
+  ip link set mv-host up
+  ping -c 1 -W 5 10.70.0.11
+  ping -c 1 -W 5 10.70.0.12
+  ip link del mv-host
 }
 
 @test "MACVLAN=: the hardware address is the same at each start, and the host keeps nothing" {
