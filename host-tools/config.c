@@ -185,6 +185,11 @@ static int check_targets(const struct container_config *config, const char *wher
 	return r;
 }
 
+bool config_root_is_read_only(const struct container_config *config)
+{
+	return config->read_only || config->volatile_mode == VOLATILE_STATE;
+}
+
 bool config_root_is_temporary(const struct container_config *config)
 {
 	return config->ephemeral || config->volatile_mode == VOLATILE_YES ||
@@ -211,7 +216,7 @@ static int check_volatile(const struct container_config *config, const char *whe
 /* What would be written to a tree that is not to be written to. */
 static int check_read_only(const struct container_config *config, const char *where)
 {
-	if (!config->read_only && config->volatile_mode != VOLATILE_STATE)
+	if (!config_root_is_read_only(config))
 		return 0;
 	if (config->timezone != TIMEZONE_COPY && config->timezone != TIMEZONE_SYMLINK &&
 		config->timezone != TIMEZONE_DELETE)

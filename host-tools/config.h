@@ -294,6 +294,9 @@ const char *config_bind_source(const struct config_bind *bind);
 /* The host's directory that the container writes to through an overlay; NULL for none. */
 const char *config_overlay_upper(const struct config_overlay *overlay);
 
+/* Whether the container can't write to its root itself. */
+bool config_root_is_read_only(const struct container_config *config);
+
 /* Whether the root is made anew for each start, and not the tree itself. */
 bool config_root_is_temporary(const struct container_config *config);
 

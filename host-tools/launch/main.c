@@ -16,6 +16,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -261,6 +262,31 @@ static int check_root(const struct container_config *config)
 	return -ENOTDIR;
 }
 
+/* What an administrator gives by Capability= may be more than it looks. */
+static void warn_of_capabilities(const struct container_config *config)
+{
+	/* those that open groups of the system call filter (host-tools/seccomp) */
+	static const uint64_t opening = UINT64_C(1) << CAP_SYS_MODULE |
+					UINT64_C(1) << CAP_SYS_RAWIO | UINT64_C(1) << CAP_SYS_TIME |
+					UINT64_C(1) << CAP_SYSLOG | UINT64_C(1) << CAP_SYS_PACCT |
+					UINT64_C(1) << CAP_BPF | UINT64_C(1) << CAP_PERFMON;
+	uint64_t more =
+		config_capabilities(config) & ~config_default_capabilities(config->private_network);
+	char names[1024];
+
+	if (config->private_users != PRIVATE_USERS_NO)
+		more &= opening;
+	config_capability_names(more, names, sizeof(names));
+	if (more != 0 && config->private_users == PRIVATE_USERS_NO)
+		log_warning("Capability= gives container '%s', which has no user namespace, power "
+			    "over the host: %s",
+			config->name, names);
+	else if (more != 0)
+		log_warning("Capability= opens system calls to container '%s' that others don't "
+			    "have: %s",
+			config->name, names);
+}
+
 static int check_kernel(void)
 {
 	const char *call, *since;
@@ -273,6 +299,12 @@ static int check_kernel(void)
 		  "narthex-launch needs 5.12, and is tested with 6.1 and newer",
 		call, since);
 	return -ENOSYS;
+}
+
+static int start(struct launch *launch)
+{
+	warn_of_capabilities(&launch->config);
+	return supervise(launch);
 }
 
 static int run(void)
@@ -294,7 +326,7 @@ static int run(void)
 		cgroup_enter_supervisor(launch.service) >= 0 &&
 		state_acquire(launch.config.name, &launch.state) >= 0 &&
 		uid_range_acquire(&launch.config, &launch.range) >= 0)
-		status = supervise(&launch);
+		status = start(&launch);
 	if (launch.state.lock_fd >= 0)
 		overlays_forget(&launch.config);
 	/* the state's lock goes last: whoever gets it finds the container's usual range free */

@@ -272,9 +272,9 @@ static char **make_environment(const struct launch *launch, const struct guest_u
 	list[n++] = uuid;
 	if (launch->credentials)
 		list[n++] = (char *)"CREDENTIALS_DIRECTORY=" CREDENTIALS_INSIDE;
-	if (config->boot) {
+	if (config->boot || config->notify_ready == YES)
 		list[n++] = (char *)"NOTIFY_SOCKET=/run/host/notify";
-	} else {
+	if (!config->boot) {
 		list[n++] = user ? assignment("HOME", user->home) : (char *)"HOME=/root";
 		list[n++] = user ? assignment("USER", user->name) : (char *)"USER=root";
 		if (user) {

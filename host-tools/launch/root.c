@@ -48,8 +48,7 @@ static int close_submounts(const struct build *build, int mount)
 {
 	int r = 0;
 
-	if (build->launch->config.read_only ||
-		build->launch->config.volatile_mode == VOLATILE_STATE) {
+	if (config_root_is_read_only(&build->launch->config)) {
 		r = mnt_set(mount, MOUNT_ATTR_RDONLY, true);
 		if (r >= 0)
 			r = mnt_clear(mount, MOUNT_ATTR_RDONLY, false);
@@ -257,6 +256,7 @@ static int pivot(struct build *build)
 {
 	const struct container_config *config = &build->launch->config;
 	_cleanup_close_ int target = -EBADF, old = -EBADF, mount = -EBADF;
+	int r;
 
 	build->whole = TAKE_FD(build->root);
 	target = open_below(build->whole, config->pivot_root);
@@ -270,8 +270,11 @@ static int pivot(struct build *build)
 	if (!config->pivot_root_old)
 		return 0;
 	old = mnt_clone(build->whole, "", true);
-	if (old < 0)
-		return log_errno(old, "cannot clone the root '%s'", config->root);
+	r = old < 0 ? old : 0;
+	if (r >= 0 && config_root_is_read_only(config))
+		r = mnt_set(old, MOUNT_ATTR_RDONLY, true);
+	if (r < 0)
+		return log_errno(r, "cannot clone the root '%s'", config->root);
 	return mount_at(build, TAKE_FD(old), config->pivot_root_old, S_IFDIR);
 }
 
@@ -304,7 +307,7 @@ int root_finish(const struct build *build)
 	const struct container_config *config = &build->launch->config;
 	int r;
 
-	if (!config->read_only && config->volatile_mode != VOLATILE_STATE)
+	if (!config_root_is_read_only(config))
 		return 0;
 	r = mnt_set(build->root, MOUNT_ATTR_RDONLY, false);
 	return r < 0 ? log_errno(r, "cannot make the root '%s' read-only", config->root) : 0;

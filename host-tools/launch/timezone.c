@@ -109,7 +109,7 @@ static enum timezone_mode choose(const struct build *build, int zone_found, cons
 
 	if (config->timezone != TIMEZONE_AUTO)
 		return config->timezone;
-	if (config->read_only || config->volatile_mode == VOLATILE_STATE)
+	if (config_root_is_read_only(config))
 		return TIMEZONE_BIND;
 	return zone_found == 0 && has_zone(build, zone) ? TIMEZONE_SYMLINK : TIMEZONE_COPY;
 }

@@ -196,7 +196,7 @@ END
 }
 
 check_start() { # PATH KIND EXPECTED
-  run start_once
+  run "${start:-start_once}"
   case $3$status in
   +0) [[ $output == *started* ]] || fail "$1 as $2: $output" ;;
   -125) [[ $output == *"'${1#/}"* || $output == *"'$1"* || $output == *"$1"* ]] || fail "$1 as $2: no word about it: $output" ;;
@@ -227,6 +227,71 @@ check_start() { # PATH KIND EXPECTED
   done < <(start_table)
   equal $rows "$(start_table | wc -l)"
   unharmed
+}
+
+# The paths that more keys touch.
+start_with_keys() {
+  local user=()
+  [ "$flavour" = nouserns ] || user=(--set Files.BindUser=nobody)
+  launch starts --set Exec.Boot=no --set Exec.Timezone=copy --set Exec.LinkJournal=host --set Files.Overlay=+/layer/low::/mnt/over \
+    --set Files.Overlay=+/layer/low:+/layer/up:/mnt/stacked --set Files.Bind=+/layer/low:/mnt/inner --set Files.Inaccessible=/hidden \
+    "${user[@]}" -- /bin/echo started
+}
+
+start_with_pivot() {
+  launch starts --set Exec.Boot=no --set Exec.PivotRoot=/deploy:/old --set Files.Volatile=state -- /bin/echo started
+}
+
+# As above; links inside are followed there, so one may lead to something that will do, or to nothing.
+keys_table() {
+  cat <<END
+start_with_keys  /etc                 -    -    -    -       -    -      +         -    -      +
+start_with_keys  /etc/localtime       +    +    +    +       +    +      -         +    +      +
+start_with_keys  /etc/machine-id      ?    ?    ?    ?       ?    ?      +         +    ?      +
+start_with_keys  /layer               ?    ?    ?    ?       -    -      -         -    -      -
+start_with_keys  /layer/low           ?    ?    ?    ?       -    -      +         -    -      -
+start_with_keys  /layer/up            ?    ?    ?    ?       -    -      +         -    -      -
+start_with_keys  /hidden              ?    ?    ?    ?       +    +      +         +    +      -
+start_with_keys  /mnt/over            -    -    -    -       -    -      +         -    -      +
+start_with_keys  /mnt/stacked         -    -    -    -       -    -      +         -    -      +
+start_with_keys  /mnt/inner           -    -    -    -       -    -      +         -    -      +
+start_with_keys  /var/log             -    -    -    -       -    -      +         -    -      +
+start_with_keys  /var/log/journal     -    -    -    -       -    -      +         -    -      +
+start_with_pivot /deploy              ?    ?    ?    ?       -    -      ?         -    -      -
+start_with_pivot /deploy/old          -    -    -    -       -    -      +         -    -      +
+start_with_pivot /deploy/var          -    -    -    -       -    -      +         -    -      +
+END
+  # who would be asked whether the user is one of the container's already
+  [ "$flavour" = nouserns ] ||
+    echo 'start_with_keys /etc/passwd         -    -    -    -       -    -      -         +    -      +'
+}
+
+@test "a start with more keys: every path that they touch as every kind of file" {
+  local start path wants i journal=
+  mkdir -p "$containers/starts"/{layer/{low,up},mnt/{over,stacked,inner},deploy/{bin,old,var},hidden,etc,var/log/journal}
+  cp -a "$containers/starts/bin/." "$containers/starts/deploy/bin/"
+  echo 'root:x:0:0::/root:/bin/sh' >"$containers/starts/etc/passwd"
+  touch "$containers/starts/etc/localtime"
+  if [ ! -d /var/log/journal ]; then
+    journal=made
+    mkdir /var/log/journal
+  fi
+  start=start_with_keys check_start none none +
+  start=start_with_pivot check_start none none +
+  remember
+  while read -r start path wants; do
+    read -ra wants <<<"$wants"
+    equal ${#wants[@]} ${#kinds[@]}
+    for i in "${!kinds[@]}"; do
+      become "$containers/starts$path" "${kinds[i]}"
+      check_start "$path" "${kinds[i]}" "${wants[i]}"
+      restore "$containers/starts$path"
+    done
+    [ ! -e /run/narthex/starts ] || fail "$path: state is left"
+  done < <(keys_table)
+  unharmed
+  rm -rf "$containers/starts"/{layer,deploy,hidden}
+  [ -z "$journal" ] || rm -rf /var/log/journal
 }
 
 @test "a boot: the init as every kind of file is never the host's" {

@@ -417,3 +417,41 @@ CONF
   systemctl daemon-reload
   rm -rf --one-file-system $tree
 }
+
+# --- what was there before --------------------------------------------------------------------------
+
+@test "Capability=: what it gives beyond the usual is said" {
+  local all='Exec.Capability=all'
+  run payload Exec.Capability=CAP_BPF -- true
+  if [ "$flavour" = userns ]; then
+    matches "$output" "Capability= opens system calls to container 'keys' that others don't have: CAP_BPF"
+    # no more than the namespace gives: the clock is the host's
+    run ! payload "$all" -- date -s @0
+    run payload Exec.Capability=CAP_SYS_NICE -- true
+    [[ $output != *Capability=* ]]
+  else
+    matches "$output" 'which has no user namespace, power over the host: CAP_BPF'
+    run payload Exec.Capability=CAP_SYS_NICE -- true
+    matches "$output" 'power over the host: CAP_SYS_NICE'
+  fi
+  equal "$(quietly "$all" Exec.DropCapability=all -- sed -n 's/^CapBnd:\t//p' /proc/self/status)" 0000000000000000
+}
+
+@test "KillSignal= and NotifyReady= of a command that is a service" {
+  guest_conf keys <<'CONF'
+[Exec]
+Boot=no
+NotifyReady=yes
+KillSignal=SIGUSR1
+Parameters=/usr/bin/perl -e 'use Socket; $SIG{USR1} = sub { print "asked\n"; exit 0 }; sleep 1 until -e "/go"; socket(S, AF_UNIX, SOCK_DGRAM, 0); send(S, "READY=1", 0, pack_sockaddr_un($ENV{NOTIFY_SOCKET})); sleep 1 while 1'
+CONF
+  systemctl start --no-block container-keys
+  poll 20 eval 'narthex list --json | grep -q "\"state\":\"starting\""'
+  equal "$(systemctl show -P ActiveState container-keys)" activating
+  touch "$containers/keys/go"
+  poll 20 eval '[ "$(systemctl show -P ActiveState container-keys)" = active ]'
+  guest_stop keys
+  journalctl -q -o cat -u container-keys | grep -qx asked
+  rm -rf "$containers/keys/go" "$conf_dir/keys.conf" "$conf_dir/keys.conf.d"
+  systemctl daemon-reload
+}

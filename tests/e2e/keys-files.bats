@@ -221,6 +221,8 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
   equal "$(quietly Exec.PivotRoot=/deploy/1 -- 'ls -d /deploy /sysroot; touch /new && ls /new')" $'/sysroot\n/new'
   [ -e "$tree/deploy/1/new" ]
   equal "$(quietly Exec.PivotRoot=/current:/sysroot -- 'ls -d /sysroot/deploy /sysroot/etc/passwd; ls /new')" $'/sysroot/deploy\n/sysroot/etc/passwd\n/new'
+  # read-only is all of it
+  run ! payload Exec.PivotRoot=/current:/sysroot Files.ReadOnly=yes -- 'touch /later || touch /sysroot/later'
   # forgotten with an ephemeral root
   equal "$(quietly Exec.Ephemeral=yes Exec.PivotRoot=/current -- 'rm /new; ls /')" "$(printf '%s\n' bin dev lib lib64 proc run sbin sys sysroot tmp usr)"
   [ -e "$tree/deploy/1/new" ]
