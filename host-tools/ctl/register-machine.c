@@ -19,6 +19,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 
 #define DESTINATION "org.freedesktop.machine1"
 #define MANAGER_PATH "/org/freedesktop/machine1"
@@ -184,6 +185,8 @@ int register_machine(int argc, char **argv)
 	sd_bus *bus = NULL;
 	int r;
 
+	/* as every helper (helper.h) */
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (argc != 5 || !name_is_valid(argv[1], NULL))
 		return EXIT_FAILURE;
 	machine = (struct machine){

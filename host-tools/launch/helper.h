@@ -4,6 +4,7 @@
 /*
  * Programs of ours that do for the launcher what needs libraries: it lives as long as its
  * container and starts in milliseconds, so it is linked statically with as little as possible.
+ * They begin with PR_SET_NO_NEW_PRIVS, which posix_spawn(3) can't do for them.
  */
 
 /* The one descriptor that a helper inherits besides stdio. */

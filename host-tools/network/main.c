@@ -140,6 +140,8 @@ int main(int argc, char **argv)
 	log_init("narthex-network");
 	/* whoever comes too late for this finds the end of file on its socket */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* as every helper (helper.h) */
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (argc == 3 && strcmp(argv[1], "--cleanup") == 0)
 		return network_cleanup(argv[2]) < 0;
 	if (argc >= 3 && strcmp(argv[1], "--attach") == 0)

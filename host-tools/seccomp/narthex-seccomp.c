@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define OUTPUT_FD 3
@@ -48,6 +49,8 @@ int main(int argc, char **argv)
 	struct seccomp_change *changes = calloc((size_t)argc + 1, sizeof(*changes));
 	unsigned int variant;
 
+	/* as every helper (helper.h) */
+	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (!f || !changes)
 		seccomp_die("cannot start", strerror(ENOMEM));
 	if (argc < 2)

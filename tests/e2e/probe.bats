@@ -63,7 +63,7 @@ lists_agree() { # WHERE
   # `file.bats` "title", "title"; `test-file.c` function
   while IFS=$'\t' read -r file title; do
     case $file in
-    *.bats) grep -qxF "@test \"$title\" {" "/src/tests/e2e/$file" || fail "$file has no test \"$title\"" ;;
+    *.bats) grep -qxF "@test \"$title\" {" "/src/tests"/{e2e,build}/"$file" 2>/dev/null || fail "$file has no test \"$title\"" ;;
     *) grep -q "^static void $title(" "/src/tests/unit/$file" || fail "$file has no test $title" ;;
     esac
     n=$((n + 1))
