@@ -2,6 +2,7 @@
 
 #include "from-nspawn.h"
 
+#include "../config-value.h"
 #include "cleanup.h"
 #include "log.h"
 
@@ -15,16 +16,23 @@ struct collector {
 	void *userdata;
 };
 
+/* text, which is consumed, for as long as the program runs. NULL: no memory, or far too many. */
+static const char *keep(char *text)
+{
+	static char **texts;
+
+	return config_list_append(&texts, text) < 0 ? NULL : text;
+}
+
 static int add(const struct collector *c, const char *section, const char *key, const char *value)
 {
-	char *setting, *copy = strdup(value);
+	const char *kept_value = keep(strdup(value)), *kept_setting;
+	char *setting;
 
-	/* both live as long as the program */
-	if (!copy || asprintf(&setting, "%s.%s", section, key) < 0) {
-		free(copy);
-		return -ENOMEM;
-	}
-	return c->add(c->userdata, setting, copy);
+	if (asprintf(&setting, "%s.%s", section, key) < 0)
+		setting = NULL;
+	kept_setting = keep(setting);
+	return kept_value && kept_setting ? c->add(c->userdata, kept_setting, kept_value) : -ENOMEM;
 }
 
 static int on_line(void *userdata, const char *section, const char *key, const char *value)

@@ -153,6 +153,7 @@ static void a_nixos_system(void **state)
 	launch.system = strdup("/profile");
 	put_link("/profile", "/nix/store/abc-system");
 	assert_int_equal(kind(), INIT_SYSTEMD);
+	free(launch.system);
 }
 
 /* --- the id -------------------------------------------------------------------------------- */
