@@ -148,6 +148,6 @@ int timezone_apply(struct build *build)
 	default:
 		break;
 	}
-	return r < 0 ? log_errno(r, "cannot give the container the host's time zone (Timezone=)")
+	return r < 0 ? log_errno(r, "cannot change /etc/localtime in the container (Timezone=)")
 		     : 0;
 }
