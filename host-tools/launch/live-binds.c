@@ -32,6 +32,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#define COVERS_MAX 1000
+
 int live_binds_init(struct live_binds *binds, size_t n)
 {
 	live_binds_close(binds);
@@ -197,21 +199,38 @@ int live_binds_attach(const struct config_bind *binds, const int *mounts, size_t
 	return r;
 }
 
+/* Whether a mount is in the caller's mount namespace: any other can't be changed. */
+static bool is_mounted(int mount)
+{
+	return mnt_clear(mount, MOUNT_ATTR_NOSYMFOLLOW, false) != -EINVAL;
+}
+
+/*
+ * umount2(2) takes what lies over a place first, whoever says where: all that goes with the mount
+ * in any case. The guest's root could go on covering it for a while.
+ */
+static int detach(int mount)
+{
+	char name[16];
+
+	(void)snprintf(name, sizeof(name), "%d", mount);
+	for (int i = 0; i < COVERS_MAX && is_mounted(mount); i++)
+		if (umount2(name, MNT_DETACH) < 0 && errno != EINVAL)
+			return -errno;
+	return is_mounted(mount) ? -EBUSY : 0;
+}
+
 int live_binds_detach(const struct config_bind *binds, const int *mounts, size_t n, int fds_dir)
 {
-	char name[SLOT_SIZE];
-
 	if (fchdir(fds_dir) < 0)
 		return log_errno(-errno, "cannot go to /proc/self/fd");
-	/* MNT_DETACH takes what is mounted below along: whatever the order, all of them go */
+	/* what is mounted below goes along: whatever the order, all of them go */
 	for (size_t i = 0; i < n; i++) {
-		if (mounts[i] < 0)
-			continue;
-		(void)snprintf(name, sizeof(name), "%d", mounts[i]);
-		/* EINVAL: it is mounted no more */
-		if (umount2(name, MNT_DETACH) < 0 && errno != EINVAL)
+		int r = mounts[i] < 0 ? 0 : detach(mounts[i]);
+
+		if (r < 0)
 			return log_errno(
-				-errno, "cannot unmount '%s' in the container", binds[i].target);
+				r, "cannot unmount '%s' in the container", binds[i].target);
 	}
 	return 0;
 }

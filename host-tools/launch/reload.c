@@ -70,8 +70,13 @@ static void notify_begin(const struct reload *reload)
 
 static void notify_end(const struct reload *reload)
 {
-	if (reload->launch->service && !reload->dry_run)
-		(void)notify_systemd("READY=1\nSTATUS=Running");
+	char message[64];
+
+	if (!reload->launch->service || reload->dry_run)
+		return;
+	(void)snprintf(
+		message, sizeof(message), "READY=1\nSTATUS=Running, leader PID %d", reload->leader);
+	(void)notify_systemd(message);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -406,6 +411,7 @@ void reload_start(struct reload *reload, struct event_base *base, struct launch 
 		.base = base,
 		.dry_run = dry_run,
 		.client = client,
+		.leader = guest->leader,
 		.pidfd = -EBADF,
 		.words_fd = -EBADF,
 		.socket = -EBADF,

@@ -24,6 +24,7 @@ struct reload {
 	struct event_base *base;
 	bool dry_run;
 	int client; /* who asked */
+	pid_t leader;
 	FILE *answer;
 	char *text; /* of answer */
 	size_t size;

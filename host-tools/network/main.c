@@ -106,8 +106,10 @@ static int change_all(
 	r = nat_apply(new);
 	if (r >= 0 && nat_is_needed(new))
 		r = nat_open(new);
-	if (r < 0)
-		(void)network_change(new, old, netns);
+	if (r >= 0)
+		return r;
+	(void)nat_apply(old);
+	(void)network_change(new, old, netns);
 	return r;
 }
 
