@@ -58,7 +58,14 @@ lists_agree() { # WHERE
   "$hostile/table" | diff -u "$BATS_TEST_TMPDIR/there" -
 }
 
-@test "every test that SECURITY.md names is there" {
+@test "every test that SECURITY.md and the list of pains name is there" {
+  local page
+  for page in SECURITY.md docs/testing.md; do
+    names_are_there "/src/$page"
+  done
+}
+
+names_are_there() { # PAGE
   local file title n=0
   # `file.bats` "title", "title"; `test-file.c` function
   while IFS=$'\t' read -r file title; do
@@ -69,6 +76,6 @@ lists_agree() { # WHERE
     n=$((n + 1))
   done < <(perl -ne 'while (/`([a-z-]+\.bats)` ((?:"[^"]+"(?:, )?)+)|`(test-[a-z-]+\.c)` ([a-z_0-9]+)/g) {
     if ($3) { print "$3\t$4\n" } else { my $f = $1; print "$f\t$_\n" for $2 =~ /"([^"]+)"/g }
-  }' /src/SECURITY.md)
-  [ "$n" -ge 20 ] || fail "only $n names were found"
+  }' "$1")
+  [ "$n" -ge 20 ] || fail "$1: only $n names were found"
 }
