@@ -27,6 +27,7 @@ install: all
 	$(call say_install,$(D)$(MANDIR))
 	$(call install_glob,644,$(MANDIR)/man1,man/*.1)
 	$(call install_glob,644,$(MANDIR)/man5,man/*.5)
+	$(call install_glob,644,$(MANDIR)/man7,man/*.7)
 	$(call install_glob,644,$(MANDIR)/man8,man/*.8)
 	$(call install_glob,644,$(BASHCOMPDIR),completion/bash/*)
 	$(call install_glob,644,$(ZSHCOMPDIR),completion/zsh/*)
