@@ -2,9 +2,12 @@
 #include "exec-session.h"
 
 #include "cleanup.h"
+#include "client.h"
 #include "escape.h"
+#include "exec-answer.h"
 #include "exec-request.h"
 #include "fd.h"
+#include "leader.h"
 #include "log.h"
 #include "session.h"
 
@@ -38,11 +41,11 @@
  * `true`. Whom a session consists of is told by its session id.
  *
  * A socket that is closed with unread messages gives its peer ECONNRESET in place of our last
- * message, so what has come is thrown away first (session_socket_finish()).
+ * message, so what has come is thrown away first (client_finish()).
  */
 
 #define START_DEADLINE_SEC 10
-#define NOTE_AFTER_SEC 1
+#define NOTE_AFTER_USEC UINT64_C(999999)
 #define CGROUP_NAME "exec"
 #define STAT_MAX 4096
 
@@ -58,12 +61,14 @@ struct exec_session {
 	struct sessions *all;
 	struct journal_session record;
 	uint64_t started; /* CLOCK_MONOTONIC, µs */
+	struct store_slot *slot;
 	enum state state;
 	bool tty, detached, pam;
 	int socket; /* negative: the client is gone */
 	int pidfd;  /* of the leader */
 	int report; /* while STARTING */
-	struct event socket_event, exit_event, report_event, note_timer;
+	struct leader_watch leader;
+	struct event socket_event, report_event, note_timer;
 	int place; /* in the host's list of open sessions, once it has run for a while */
 	char program[64];
 	char user[SESSION_USER_SIZE];
@@ -94,9 +99,10 @@ static void delete_event(struct event *event)
 static void session_free(struct exec_session *session)
 {
 	delete_event(&session->socket_event);
-	delete_event(&session->exit_event);
+	leader_watch_stop(&session->leader);
 	delete_event(&session->report_event);
 	delete_event(&session->note_timer);
+	store_release(&session->all->store, &session->slot);
 	session_table_remove(&session->all->table, &session->place);
 	close_fdp(&session->socket);
 	close_fdp(&session->pidfd);
@@ -112,64 +118,21 @@ static void session_finish(struct exec_session *session)
 
 	delete_event(&session->socket_event);
 	if (session->socket >= 0)
-		session_socket_finish(TAKE_FD(session->socket));
+		client_finish(TAKE_FD(session->socket));
 	limits_release(&all->limits, session->record.peer_uid);
 	session_free(session);
 	if (all->changed)
 		all->changed(all->arg);
 }
 
-/* --- messages -------------------------------------------------------------------------------- */
+/* --- what others are told ----------------------------------------------------------------------
+ */
 
-static void answer(const struct exec_session *session, const struct exec_message *message)
+/* For the host to see. */
+static void list(struct exec_session *session)
 {
-	char buf[EXEC_TEXT_MAX + 64];
-
-	/* there are three of them at most: they always fit */
-	if (session->socket >= 0)
-		(void)send(session->socket, buf, exec_message_write(buf, message),
-			MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static struct exec_string string(const char *text)
-{
-	return (struct exec_string){ text, (uint32_t)strlen(text) };
-}
-
-static void answer_failed(
-	const struct exec_session *session, enum exec_step step, int r, const char *text)
-{
-	const struct exec_message message = {
-		.type = EXEC_FAILED,
-		.failed = { .step = step, .error = (uint32_t)-r, .text = string(text) },
-	};
-
-	log_info("door exec: cannot start %s: %s%s%s",
-		session->program[0] ? session->program : "a session", text,
-		text[0] && r < 0 ? ": " : "", r < 0 ? strerror(-r) : "");
-	answer(session, &message);
-}
-
-static void answer_spawn_failed(const struct exec_session *session, enum spawn_step step, int r)
-{
-	static const enum exec_step steps[] = {
-		[SPAWN_PROCESS] = EXEC_STEP_RESOURCES,
-		[SPAWN_DESCRIPTORS] = EXEC_STEP_RESOURCES,
-		[SPAWN_SESSION] = EXEC_STEP_OTHER,
-		[SPAWN_TERMINAL] = EXEC_STEP_OTHER,
-		[SPAWN_LIMIT] = EXEC_STEP_OTHER,
-		[SPAWN_IDENTITY] = EXEC_STEP_USER,
-		[SPAWN_DIRECTORY] = EXEC_STEP_DIRECTORY,
-		[SPAWN_PROGRAM] = EXEC_STEP_PROGRAM,
-	};
-	enum exec_step told = steps[step];
-
-	if (step == SPAWN_IDENTITY && r == -EPERM)
-		told = EXEC_STEP_PERMISSION;
-	/* the message's step says it as well, and better */
-	answer_failed(session, told, r,
-		told == EXEC_STEP_OTHER || told == EXEC_STEP_RESOURCES ? spawn_step_text(step)
-								       : "");
+	session->place = session_table_add(
+		&session->all->table, session->record.door->name, session->user, session->started);
 }
 
 static void on_note_timer(evutil_socket_t fd, short what, void *arg)
@@ -179,48 +142,29 @@ static void on_note_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	journal_session_opened(&session->all->journal, &session->record);
-	session->place = session_table_add(
-		&session->all->table, session->record.door->name, session->user, session->started);
+	list(session);
 }
 
-static void answer_started(struct exec_session *session)
+static void note_later(struct exec_session *session)
 {
-	static const struct timeval later = { .tv_sec = NOTE_AFTER_SEC };
-	const struct exec_message message = {
-		.type = EXEC_STARTED,
-		.pid = (uint32_t)session->record.leader,
-	};
+	uint64_t age = session_clock_usec() - session->started;
+	uint64_t left = age < NOTE_AFTER_USEC ? NOTE_AFTER_USEC - age : 0;
+	const struct timeval later = { .tv_usec = (suseconds_t)left };
 
-	session->state = RUNS;
-	answer(session, &message);
-	if (event_assign(&session->note_timer, session->all->base, -1, 0, on_note_timer, session) <
-			0 ||
-		event_add(&session->note_timer, &later) < 0)
+	if (left == 0)
+		list(session); /* an earlier agent has told the journal */
+	else if (event_assign(&session->note_timer, session->all->base, -1, 0, on_note_timer,
+			 session) < 0 ||
+		 event_add(&session->note_timer, &later) < 0)
 		on_note_timer(-1, 0, session);
 }
 
-static uint64_t usec(const struct timeval *t)
+/* The command runs. */
+static void set_started(struct exec_session *session)
 {
-	return (uint64_t)t->tv_sec * 1000000 + (uint64_t)t->tv_usec;
-}
-
-static void answer_exited(
-	const struct exec_session *session, const siginfo_t *info, const struct rusage *usage)
-{
-	const struct exec_message message = {
-		.type = EXEC_EXITED,
-		.exited = {
-			.how = info->si_pid == 0	    ? EXEC_HOW_UNKNOWN
-			       : info->si_code == CLD_EXITED ? EXEC_HOW_EXITED
-							     : EXEC_HOW_KILLED,
-			.value = (uint32_t)info->si_status,
-			.user_usec = usec(&usage->ru_utime),
-			.system_usec = usec(&usage->ru_stime),
-			.maxrss = (uint64_t)usage->ru_maxrss * 1024,
-		},
-	};
-
-	answer(session, &message);
+	session->state = RUNS;
+	exec_answer_started(session->socket, session->record.leader);
+	note_later(session);
 }
 
 /* --- ends ------------------------------------------------------------------------------------ */
@@ -242,18 +186,16 @@ static void drop_client(struct exec_session *session, bool hangs_up)
 		return;
 	}
 	(void)event_del(&session->socket_event);
-	session_socket_finish(TAKE_FD(session->socket));
+	client_finish(TAKE_FD(session->socket));
 	if (hangs_up)
 		hang_up(session);
 }
 
 static void malformed(struct exec_session *session, const char *why)
 {
-	const struct exec_message message = { .type = EXEC_ERROR, .error = string(why) };
-
 	log_warning("door exec: uid %u sent a malformed message: %s",
 		(unsigned int)session->record.peer_uid, why);
-	answer(session, &message);
+	exec_answer_error(session->socket, why);
 	drop_client(session, true);
 }
 
@@ -270,21 +212,21 @@ static void on_report(evutil_socket_t fd, short what, void *arg)
 	(void)event_del(&session->report_event);
 	close_fdp(&session->report);
 	if (r == 0) {
-		answer_started(session);
+		set_started(session);
 		return;
 	}
 	session->state = FAILED;
-	answer_spawn_failed(session, step, r);
+	exec_answer_spawn_failed(session->socket, session->program, step, r);
 }
 
-static void on_leader_exit(evutil_socket_t fd, short what, void *arg)
+static void on_leader_exit(void *arg)
 {
 	struct exec_session *session = arg;
-	struct rusage usage = {};
-	siginfo_t info = {};
+	struct rusage usage;
+	siginfo_t info;
+	int r;
 
-	(void)what;
-	if (session->state == STARTING)
+	if (session->state == STARTING && session->report >= 0)
 		on_report(session->report, EV_READ, session);
 	/*
 	 * Before it is reaped: until then its number is the session's and nobody else's. Without a
@@ -292,17 +234,20 @@ static void on_leader_exit(evutil_socket_t fd, short what, void *arg)
 	 */
 	if (session->tty)
 		hang_up(session);
-	/* the system call has a parameter more than the function: resource usage */
-	if (syscall(SYS_waitid, P_PIDFD, fd, &info, WEXITED | WNOHANG, &usage) < 0)
-		(void)log_errno(-errno, "cannot reap the leader of session %016" PRIx64,
-			session->record.id);
-	else if (info.si_pid == 0)
+	r = leader_reap(session->pidfd, &info, &usage);
+	if (r == -EAGAIN) {
+		leader_watch_again(&session->leader);
 		return;
+	}
+	if (r < 0)
+		(void)log_errno(
+			r, "cannot reap the leader of session %016" PRIx64, session->record.id);
 	if (session->state != FAILED) {
-		answer_exited(session, &info, &usage);
+		exec_answer_exited(session->socket, &info, &usage);
 		session->record.status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
 								    : W_EXITCODE(0, info.si_status);
 		session->record.duration_usec = session_clock_usec() - session->started;
+		store_release(&session->all->store, &session->slot);
 		journal_session_closed(&session->all->journal, &session->record);
 	}
 	session_finish(session);
@@ -314,15 +259,36 @@ static int watch(struct exec_session *session)
 {
 	struct event_base *base = session->all->base;
 
-	if (event_assign(&session->exit_event, base, session->pidfd, EV_READ | EV_PERSIST,
-		    on_leader_exit, session) < 0 ||
-		event_add(&session->exit_event, NULL) < 0)
+	if (leader_watch_start(&session->leader, base, session->pidfd, on_leader_exit, session) < 0)
 		return -ENOMEM;
 	if (session->report >= 0 && (event_assign(&session->report_event, base, session->report,
 					     EV_READ | EV_PERSIST, on_report, session) < 0 ||
 					    event_add(&session->report_event, NULL) < 0))
 		return -ENOMEM;
 	return 0;
+}
+
+/* From now on it goes on without this agent. */
+static void keep(struct exec_session *session)
+{
+	struct store_record record = {
+		.version = STORE_VERSION,
+		.door = DOOR_EXEC,
+		.flags = (session->tty ? STORE_TTY : 0) | (session->detached ? STORE_DETACHED : 0) |
+			 (session->pam ? STORE_PAM : 0) |
+			 (session->report >= 0 ? STORE_STARTING : 0),
+		.peer_uid = session->record.peer_uid,
+		.peer_pid = session->record.peer_pid,
+		.leader = session->record.leader,
+		.id = session->record.id,
+		.started = session->started,
+	};
+	const int fds[] = { session->socket, session->pidfd, session->report };
+
+	(void)snprintf(record.program, sizeof(record.program), "%s", session->program);
+	(void)snprintf(record.user, sizeof(record.user), "%s", session->user);
+	session->slot =
+		store_keep(&session->all->store, &record, fds, session->report >= 0 ? 3 : 2);
 }
 
 /* The request has been prepared. */
@@ -340,23 +306,25 @@ static void spawn_command(struct exec_session *session, const struct spawn_reque
 		r = spawn(spawner, spawn_request, &session->record.leader, &session->pidfd, &step);
 	packet_close(packet);
 	if (r < 0) {
-		answer_spawn_failed(session, step, r);
+		exec_answer_spawn_failed(session->socket, session->program, step, r);
 		session_finish(session);
 		return;
 	}
 	session->state = STARTING;
+	keep(session);
 	r = watch(session);
 	if (r < 0) {
 		siginfo_t info;
 
 		(void)syscall(SYS_pidfd_send_signal, session->pidfd, SIGKILL, NULL, 0);
 		(void)waitid(P_PIDFD, (id_t)session->pidfd, &info, WEXITED);
-		answer_failed(session, EXEC_STEP_RESOURCES, r, "cannot watch it");
+		exec_answer_failed(session->socket, session->program, EXEC_STEP_RESOURCES, r,
+			"cannot watch it");
 		session_finish(session);
 		return;
 	}
 	if (session->report < 0)
-		answer_started(session);
+		set_started(session);
 }
 
 /* It came with stdin, stdout and stderr, or the terminal, or nothing when detached. */
@@ -374,8 +342,9 @@ static void take_start(struct exec_session *session, struct packet *packet)
 	(void)event_remove_timer(&session->socket_event); /* its deadline */
 	r = exec_users_find(&all->exec.users, request->user, &user);
 	if (r < 0) {
-		answer_failed(session, r == -ESRCH ? EXEC_STEP_USER : EXEC_STEP_RESOURCES,
-			r == -ESRCH ? 0 : r, "");
+		exec_answer_failed(session->socket, session->program,
+			r == -ESRCH ? EXEC_STEP_USER : EXEC_STEP_RESOURCES, r == -ESRCH ? 0 : r,
+			"");
 		session_finish(session);
 		return;
 	}
@@ -384,7 +353,7 @@ static void take_start(struct exec_session *session, struct packet *packet)
 	(void)escape_text(session->program, sizeof(session->program), program, strlen(program));
 	r = exec_request_prepare(request, user, NULL, &spawn_request);
 	if (r < 0) {
-		answer_failed(session, EXEC_STEP_RESOURCES, r, "");
+		exec_answer_failed(session->socket, session->program, EXEC_STEP_RESOURCES, r, "");
 		session_finish(session);
 		return;
 	}
@@ -554,10 +523,10 @@ static void refuse(struct exec_session *session, int r)
 	else
 		(void)snprintf(text, sizeof(text), "limit %zu of one user", limits->max_per_uid);
 	if (r == -EUSERS || r == -EDQUOT)
-		answer_failed(session, EXEC_STEP_LIMIT, 0, text);
+		exec_answer_failed(session->socket, session->program, EXEC_STEP_LIMIT, 0, text);
 	else
-		answer_failed(session, EXEC_STEP_RESOURCES, r, "");
-	session_socket_finish(TAKE_FD(session->socket));
+		exec_answer_failed(session->socket, session->program, EXEC_STEP_RESOURCES, r, "");
+	client_finish(TAKE_FD(session->socket));
 	session_free(session);
 }
 
@@ -583,13 +552,91 @@ void exec_session_start(struct sessions *sessions, const struct door *door, int 
 	if (event_assign(&session->socket_event, sessions->base, fd, EV_READ | EV_PERSIST,
 		    on_socket, session) < 0 ||
 		event_add(&session->socket_event, &deadline) < 0) {
-		answer_failed(session, EXEC_STEP_RESOURCES, -ENOMEM, "");
+		exec_answer_failed(
+			session->socket, session->program, EXEC_STEP_RESOURCES, -ENOMEM, "");
 		session_finish(session);
 		return;
 	}
 	if (sessions->changed)
 		sessions->changed(sessions->arg);
 	receive_packet(session); /* it often is there already */
+}
+
+/* A word to the client, and the end of its connection. */
+static void say_error(struct exec_session *session, const char *why)
+{
+	exec_answer_error(session->socket, why);
+	if (session->socket >= 0)
+		client_finish(TAKE_FD(session->socket));
+}
+
+void exec_session_end_stranger(int fd, const char *why)
+{
+	exec_answer_error(fd, why);
+	client_finish(fd);
+}
+
+/* Goes on where the last agent was: a message of its may be said twice, none is left out. */
+static int resume(
+	struct exec_session *session, const struct store_record *record, int *fds, size_t n)
+{
+	bool starting = record->flags & STORE_STARTING;
+	int r;
+
+	if (n != (starting ? 3 : 2))
+		return -EBADMSG;
+	session->pidfd = TAKE_FD(fds[1]);
+	session->report = starting ? TAKE_FD(fds[2]) : -EBADF;
+	session->state = STARTING;
+	if (event_assign(&session->socket_event, session->all->base, session->socket,
+		    EV_READ | EV_PERSIST, on_socket, session) < 0 ||
+		event_add(&session->socket_event, NULL) < 0)
+		return -ENOMEM;
+	r = watch(session);
+	if (r >= 0 && !starting)
+		set_started(session);
+	return r;
+}
+
+void exec_session_adopt(struct sessions *sessions, struct store_slot *slot,
+	const struct store_record *record, int *fds, size_t n)
+{
+	struct exec_session *session = session_new(sessions, door_get(DOOR_EXEC), TAKE_FD(fds[0]));
+	int r;
+
+	if (!session) {
+		store_release(&sessions->store, &slot);
+		return;
+	}
+	session->slot = slot;
+	session->started = record->started;
+	session->record.id = record->id;
+	session->record.peer_uid = record->peer_uid;
+	session->record.peer_pid = record->peer_pid;
+	session->record.leader = record->leader;
+	session->tty = record->flags & STORE_TTY;
+	session->detached = record->flags & STORE_DETACHED;
+	session->pam = record->flags & STORE_PAM;
+	(void)snprintf(session->program, sizeof(session->program), "%.*s",
+		(int)sizeof(record->program) - 1, record->program);
+	(void)snprintf(session->user, sizeof(session->user), "%.*s", (int)sizeof(record->user) - 1,
+		record->user);
+	r = limits_take(&sessions->limits, record->peer_uid, false);
+	if (r < 0) {
+		hang_up(session);
+		refuse(session, r);
+		return;
+	}
+	r = resume(session, record, fds, n);
+	if (r < 0) {
+		(void)log_errno(r, "cannot take over session %016" PRIx64, record->id);
+		hang_up(session);
+		say_error(session, "the agent can't go on with this session");
+		session_finish(session);
+		return;
+	}
+	if (sessions->changed)
+		sessions->changed(sessions->arg);
 }
 
 void exec_sessions_init(struct sessions *sessions)
@@ -603,19 +650,18 @@ void exec_sessions_init(struct sessions *sessions)
 	sessions->exec.cgroup_fd = fd < 0 ? -EBADF : fd;
 }
 
-void exec_sessions_done(struct sessions *sessions)
+void exec_sessions_done(struct sessions *sessions, bool keep)
 {
 	struct exec_session *session;
 
-	while ((session = LIST_FIRST(&sessions->exec.list))) {
+	while (!keep && (session = LIST_FIRST(&sessions->exec.list))) {
 		if (session->pidfd >= 0 && !session->detached)
 			hang_up(session);
-		if (session->socket >= 0)
-			(void)shutdown(session->socket, SHUT_RDWR);
+		say_error(session, "the agent is stopped and ends this session");
 		session_free(session);
 	}
 	close_fdp(&sessions->exec.cgroup_fd);
-	if (sessions->cgroups.fd >= 0)
+	if (!keep && sessions->cgroups.fd >= 0)
 		(void)session_cgroup_remove(&sessions->cgroups, CGROUP_NAME);
 	exec_users_done(&sessions->exec.users);
 	free(TAKE_PTR(sessions->exec.request));

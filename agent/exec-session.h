@@ -6,6 +6,8 @@
 #include "door.h"
 #include "exec-user.h"
 
+#include "store.h"
+
 #include <sys/queue.h>
 
 struct sessions;
@@ -24,8 +26,17 @@ struct exec_sessions {
 /* Needs sessions->cgroups. What it can't get it goes without. */
 void exec_sessions_init(struct sessions *sessions);
 
-/* Hangs all up but the detached ones, and frees. */
-void exec_sessions_done(struct sessions *sessions);
+/* Hangs all up but the detached ones, with a word to each client, and frees; or keeps:
+ * sessions_done().
+ */
+void exec_sessions_done(struct sessions *sessions, bool keep);
+
+/* sessions_adopt() for this door. slot: consumed. fds: what is taken becomes negative. */
+void exec_session_adopt(struct sessions *sessions, struct store_slot *slot,
+	const struct store_record *record, int *fds, size_t n);
+
+/* Ends the connection of a session that nobody can go on with. fd: consumed. */
+void exec_session_end_stranger(int fd, const char *why);
 
 /* Serves a connection; never fails to its caller. fd: consumed. */
 void exec_session_start(struct sessions *sessions, const struct door *door, int fd);

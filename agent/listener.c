@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <systemd/sd-daemon.h>
 
 /*
  * Theory of operation
@@ -118,7 +117,7 @@ static int add_listener(
 	return 0;
 }
 
-static int inherit_one(struct listeners *listeners, const char *name, int fd)
+int listeners_take(struct listeners *listeners, const char *name, int fd)
 {
 	_cleanup_close_ int owned = fd;
 	const struct door *door = door_find(name);
@@ -139,25 +138,6 @@ static int inherit_one(struct listeners *listeners, const char *name, int fd)
 	if (r < 0)
 		return log_errno(r, "cannot listen at door %s", name);
 	return 0;
-}
-
-int listeners_inherit(struct listeners *listeners)
-{
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names), r = 0;
-
-	if (n < 0)
-		return log_errno(n, "cannot take the sockets that systemd passed");
-	for (int i = 0; i < n; i++) {
-		/* after the first failure the rest is only closed */
-		if (r == 0)
-			r = inherit_one(listeners, names[i], SD_LISTEN_FDS_START + i);
-		else
-			(void)close(SD_LISTEN_FDS_START + i);
-		free(names[i]);
-	}
-	free(names);
-	return r < 0 ? r : n;
 }
 
 /* Whether somebody accepts connections at address: 0, or 1; -errno when it can't be told. */
@@ -219,10 +199,32 @@ static int bind_socket(const struct door *door, const char *path)
 	return TAKE_FD(fd);
 }
 
+/* Of an agent that has executed itself anew: it is bound already. */
+static struct listener *find_bound(
+	struct listeners *listeners, const struct door *door, const char *path)
+{
+	for (struct listener *l = listeners->first; l; l = l->next) {
+		struct sockaddr_un address = {};
+		socklen_t len = sizeof(address) - 1;
+
+		if (l->door == door && !l->path &&
+			getsockname(l->fd, (struct sockaddr *)&address, &len) == 0 &&
+			strcmp(address.sun_path, path) == 0)
+			return l;
+	}
+	return NULL;
+}
+
 int listeners_bind(struct listeners *listeners, const struct door *door, const char *path)
 {
-	int r = bind_socket(door, path);
+	struct listener *bound = find_bound(listeners, door, path);
+	int r;
 
+	if (bound) {
+		bound->path = strdup(path);
+		return bound->path ? 0 : log_errno(-ENOMEM, "cannot listen at '%s'", path);
+	}
+	r = bind_socket(door, path);
 	if (r >= 0)
 		r = add_listener(listeners, door, r, path);
 	if (r < 0)

@@ -26,10 +26,10 @@ int listeners_init(struct listeners *listeners, struct event_base *base, struct 
 void listeners_done(struct listeners *listeners);
 
 /*
- * Takes over the sockets that systemd passed. Logs; a name that is no door's is an error, and so is
- * a socket of the wrong kind. Returns their number or -errno.
+ * Takes over a socket that listens already, by its door's name. Logs; a name that is no door's is
+ * an error, and so is a socket of the wrong kind. fd: consumed. 0 or -errno.
  */
-int listeners_inherit(struct listeners *listeners);
+int listeners_take(struct listeners *listeners, const char *name, int fd);
 
 /*
  * Binds door's socket at path. A socket file that nobody listens on is replaced; anything else that

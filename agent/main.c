@@ -7,10 +7,10 @@
 
 #include "cleanup.h"
 #include "door.h"
+#include "inherit.h"
 #include "kernel.h"
-#include "listener.h"
 #include "log.h"
-#include "session.h"
+#include "restart.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -39,7 +39,8 @@ struct agent {
 	struct event_base *base;
 	struct sessions sessions;
 	struct listeners listeners;
-	struct event *sigterm, *sigint, *idle;
+	struct event *sigterm, *sigint, *sigusr2, *idle;
+	bool stopped, anew;
 };
 
 static void help(void)
@@ -156,6 +157,22 @@ static void on_quit(evutil_socket_t fd, short what, void *arg)
 	(void)event_base_loopbreak(agent->base);
 }
 
+static void on_term(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+
+	agent->stopped = true;
+	on_quit(fd, what, arg);
+}
+
+static void on_usr2(evutil_socket_t fd, short what, void *arg)
+{
+	struct agent *agent = arg;
+
+	agent->anew = true;
+	on_quit(fd, what, arg);
+}
+
 static void on_sessions_changed(void *arg)
 {
 	struct agent *agent = arg;
@@ -173,7 +190,7 @@ static int open_listeners(struct agent *agent)
 
 	if (r < 0)
 		return log_errno(r, "cannot start");
-	n = listeners_inherit(&agent->listeners);
+	n = inherit(&agent->listeners, &agent->sessions);
 	if (n < 0)
 		return n;
 	for (size_t i = 0; i < arg_n_listen; i++) {
@@ -212,11 +229,13 @@ static int agent_init(struct agent *agent)
 	agent->base = event_base_new();
 	if (!agent->base)
 		return log_errno(-ENOMEM, "cannot start");
-	agent->sigterm = evsignal_new(agent->base, SIGTERM, on_quit, agent);
-	agent->sigint = evsignal_new(agent->base, SIGINT, on_quit, agent);
+	agent->sigterm = evsignal_new(agent->base, SIGTERM, on_term, agent);
+	agent->sigint = evsignal_new(agent->base, SIGINT, on_term, agent);
+	agent->sigusr2 = evsignal_new(agent->base, SIGUSR2, on_usr2, agent);
 	agent->idle = evtimer_new(agent->base, on_quit, agent);
-	if (!agent->sigterm || !agent->sigint || !agent->idle ||
-		evsignal_add(agent->sigterm, NULL) < 0 || evsignal_add(agent->sigint, NULL) < 0)
+	if (!agent->sigterm || !agent->sigint || !agent->sigusr2 || !agent->idle ||
+		evsignal_add(agent->sigterm, NULL) < 0 || evsignal_add(agent->sigint, NULL) < 0 ||
+		evsignal_add(agent->sigusr2, NULL) < 0)
 		return log_errno(-ENOMEM, "cannot start");
 	r = sessions_init(&agent->sessions, agent->base, arg_max_sessions, arg_max_sessions_per_uid,
 		term && term[0] ? term : "linux");
@@ -230,11 +249,15 @@ static int agent_init(struct agent *agent)
 
 static void agent_done(struct agent *agent)
 {
+	bool keep = agent->stopped && agent->sessions.limits.count > 0 && restart_is_pending();
+
 	listeners_done(&agent->listeners);
 	agent->sessions.changed = NULL;
-	sessions_done(&agent->sessions);
+	sessions_done(&agent->sessions, keep);
 	if (agent->idle)
 		event_free(agent->idle);
+	if (agent->sigusr2)
+		event_free(agent->sigusr2);
 	if (agent->sigint)
 		event_free(agent->sigint);
 	if (agent->sigterm)
@@ -243,7 +266,20 @@ static void agent_done(struct agent *agent)
 		event_base_free(agent->base);
 }
 
-static int run(void)
+/* Until it is to end. 0 or -errno. */
+static int loop(struct agent *agent, char **argv)
+{
+	for (;;) {
+		if (event_base_dispatch(agent->base) < 0)
+			return log_errno(-EIO, "event loop failed");
+		if (!agent->anew)
+			return 0;
+		agent->anew = false;
+		(void)inherit_by_exec(&agent->listeners, &agent->sessions, argv);
+	}
+}
+
+static int run(char **argv)
 {
 	struct agent agent = {
 		.sessions = {
@@ -265,8 +301,7 @@ static int run(void)
 	if (r == 0) {
 		on_sessions_changed(&agent);
 		(void)sd_notify(0, "READY=1");
-		if (event_base_dispatch(agent.base) < 0)
-			r = log_errno(-EIO, "event loop failed");
+		r = loop(&agent, argv);
 		(void)sd_notify(0, "STOPPING=1");
 	}
 	agent_done(&agent);
@@ -294,5 +329,5 @@ int main(int argc, char **argv)
 	r = parse_argv(argc, argv);
 	if (r <= 0)
 		return r < 0 ? 2 : EXIT_SUCCESS;
-	return !check_kernel() || run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return !check_kernel() || run(argv) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 
 /*
  * Theory of operation
@@ -247,23 +248,11 @@ static void on_eof_timer(evutil_socket_t fd, short what, void *arg)
 	type_eof(relay);
 }
 
-int relay_start(struct relay *relay, struct event_base *base, int socket, int master, int slave)
+/* Events of a relay whose descriptors are set. On failure it is stopped. */
+static int start(struct relay *relay, struct event_base *base)
 {
-	int r;
+	int socket = relay->socket, master = relay->master;
 
-	*relay = RELAY_NULL;
-	relay->socket = socket;
-	relay->master = master;
-	relay->slave = slave;
-	r = half_open(&relay->in);
-	if (r == 0)
-		r = half_open(&relay->out);
-	if (r < 0) {
-		relay_stop(relay);
-		return r;
-	}
-	/* typed input is small: leave pages to others (pipe-user-pages-soft of pipe(7)) */
-	(void)fcntl(relay->in.pipe_write, F_SETPIPE_SZ, INPUT_PIPE_SIZE);
 	if (event_assign(&relay->socket_read, base, socket, EV_READ | EV_PERSIST, on_socket_read,
 		    relay) < 0 ||
 		event_assign(&relay->socket_write, base, socket, EV_WRITE | EV_PERSIST,
@@ -277,11 +266,76 @@ int relay_start(struct relay *relay, struct event_base *base, int socket, int ma
 		return -ENOMEM;
 	}
 	update(relay);
-	if (!relay->armed_socket_read || !relay->armed_master_read) {
+	/* each direction waits for one end of its pipe or the other */
+	if ((!relay->armed_socket_read && !relay->armed_master_write) ||
+		(!relay->armed_master_read && !relay->armed_socket_write)) {
 		relay_stop(relay);
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+static void set(struct relay *relay, int socket, int master, int slave)
+{
+	*relay = RELAY_NULL;
+	relay->socket = socket;
+	relay->master = master;
+	relay->slave = slave;
+}
+
+int relay_start(struct relay *relay, struct event_base *base, int socket, int master, int slave)
+{
+	int r;
+
+	set(relay, socket, master, slave);
+	r = half_open(&relay->in);
+	if (r == 0)
+		r = half_open(&relay->out);
+	if (r < 0) {
+		relay_stop(relay);
+		return r;
+	}
+	/* typed input is small: leave pages to others (pipe-user-pages-soft of pipe(7)) */
+	(void)fcntl(relay->in.pipe_write, F_SETPIPE_SZ, INPUT_PIPE_SIZE);
+	return start(relay, base);
+}
+
+size_t relay_pipes(const struct relay *relay, int ret[RELAY_PIPES])
+{
+	ret[0] = relay->in.pipe_read;
+	ret[1] = relay->in.pipe_write;
+	ret[2] = relay->out.pipe_read;
+	ret[3] = relay->out.pipe_write;
+	return RELAY_PIPES;
+}
+
+/* How much is in the pipe, which the agent that filled it knew. */
+static int half_resume(struct relay_half *half, int *pipe)
+{
+	int fill = 0;
+
+	half->pipe_read = TAKE_FD(pipe[0]);
+	half->pipe_write = TAKE_FD(pipe[1]);
+	if (ioctl(half->pipe_read, FIONREAD, &fill) < 0)
+		return -errno;
+	half->fill = (size_t)fill;
+	return 0;
+}
+
+int relay_resume(struct relay *relay, struct event_base *base, int socket, int master, int slave,
+	int pipes[RELAY_PIPES])
+{
+	int r;
+
+	set(relay, socket, master, slave);
+	r = half_resume(&relay->in, pipes);
+	if (r == 0)
+		r = half_resume(&relay->out, pipes + 2);
+	if (r < 0) {
+		relay_stop(relay);
+		return r;
+	}
+	return start(relay, base);
 }
 
 void relay_drain(struct relay *relay, void (*drained)(void *arg), void *arg)

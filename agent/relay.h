@@ -48,6 +48,15 @@ struct relay {
  */
 int relay_start(struct relay *relay, struct event_base *base, int socket, int master, int slave);
 
+/* The descriptors of its two pipes, borrowed: what a later agent needs besides. Returns how many.
+ */
+#define RELAY_PIPES 4
+size_t relay_pipes(const struct relay *relay, int ret[RELAY_PIPES]);
+
+/* As relay_start(), with the pipes of a relay that was: taken, and made negative. */
+int relay_resume(struct relay *relay, struct event_base *base, int socket, int master, int slave,
+	int pipes[RELAY_PIPES]);
+
 /*
  * The leader is gone and the caller's slave is closed: delivers what is still in the terminal,
  * takes no more input, then calls drained(arg): at once, or from the loop when the client is slow.

@@ -2,7 +2,9 @@
 #include "session.h"
 
 #include "cleanup.h"
+#include "client.h"
 #include "command.h"
+#include "leader.h"
 #include "log.h"
 #include "pty.h"
 #include "relay.h"
@@ -11,7 +13,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -39,43 +40,32 @@
  * its last command done, and some take their time (busybox' reboot syncs first): it has
  * ENDED_GRACE.
  *
- * struct record is what can't be learnt from the descriptors. Together with socket, master and
- * pidfd it is the whole of a session.
+ * struct store_record is what can't be learnt from the descriptors. Together with socket, pidfd,
+ * terminal and the relay's pipes it is the whole of a session, kept outside (store.h) from the
+ * moment its leader runs: the next agent goes on with it (session_adopt()).
  */
 
 #define HANGUP_GRACE_USEC UINT64_C(1000000)
 #define ENDED_GRACE_USEC UINT64_C(15000000)
 #define INPUT_GRACE_USEC UINT64_C(5000000)
 #define INPUT_POLL_USEC UINT64_C(100000)
-#define SWEEP_INTERVAL_SEC 10
-#define LINE_MAX_LEN 512
-
-struct record {
-	uint64_t id;
-	uint64_t started; /* CLOCK_MONOTONIC, µs */
-	enum door_kind door;
-	uid_t peer_uid;
-	pid_t peer_pid;
-	pid_t leader;
-	char program[64];
-};
-
 struct session {
 	LIST_ENTRY(session) entry;
 	struct sessions *all;
-	struct record record;
+	struct store_record record;
+	struct store_slot *slot; /* NULL: it is not kept */
 	int socket;
 	int master, slave; /* doors with a pty only; the master is closed by a hangup */
 	char terminal[PTY_NAME_SIZE];
 	int pidfd;
-	bool in_cgroup; /* has a cgroup, by its id */
-	int place;	/* in the host's list of open sessions */
-	bool exited;	/* the leader is reaped: its number may be another's */
-	int status;	/* of the leader, as from wait(2) */
-	uint64_t gone;	/* when the client was found gone */
+	int place;     /* in the host's list of open sessions */
+	bool exited;   /* the leader is reaped: its number may be another's */
+	int status;    /* of the leader, as from wait(2) */
+	uint64_t gone; /* when the client was found gone */
 	struct relay relay;
 	struct hangup_watch watch;
-	struct event exit_event, hangup_timer;
+	struct leader_watch leader;
+	struct event hangup_timer;
 };
 
 uint64_t session_clock_usec(void)
@@ -97,45 +87,21 @@ uint64_t session_new_id(void)
 	return id;
 }
 
-void session_socket_finish(int fd)
-{
-	char scratch[4096];
-
-	(void)shutdown(fd, SHUT_RD);
-	while (recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT) > 0)
-		;
-	(void)shutdown(fd, SHUT_RDWR);
-	(void)close(fd);
-}
-
-/* One line to a client that can't be served, and the end. fd: consumed. */
-__attribute__((format(printf, 2, 3))) static void refuse(int fd, const char *format, ...)
-{
-	char line[LINE_MAX_LEN];
-	va_list ap;
-	int n;
-
-	va_start(ap, format);
-	n = vsnprintf(line, sizeof(line) - 2, format, ap);
-	va_end(ap);
-	if (n > (int)sizeof(line) - 3)
-		n = (int)sizeof(line) - 3;
-	line[n++] = '\r';
-	line[n++] = '\n';
-	(void)send(fd, line, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	session_socket_finish(fd);
-}
-
 static void cgroup_name(const struct session *session, char name[SESSION_CGROUP_NAME_SIZE])
 {
 	(void)snprintf(name, SESSION_CGROUP_NAME_SIZE, "session-%016" PRIx64, session->record.id);
+}
+
+static bool has_cgroup(const struct session *session)
+{
+	return session->record.flags & STORE_CGROUP;
 }
 
 static void hang_up(const struct session *session)
 {
 	char name[SESSION_CGROUP_NAME_SIZE];
 	/* logind moves a login into a scope of its own: look for its processes everywhere */
-	bool here = session->in_cgroup && session->record.door != DOOR_LOGIN;
+	bool here = has_cgroup(session) && session->record.door != DOOR_LOGIN;
 
 	cgroup_name(session, name);
 	session_cgroup_hang_up(&session->all->cgroups, here ? name : NULL, session->record.leader);
@@ -150,9 +116,9 @@ static void hang_up_leftovers(struct session *session)
 	char name[SESSION_CGROUP_NAME_SIZE];
 
 	cgroup_name(session, name);
-	if (session->in_cgroup && session->record.door != DOOR_LOGIN &&
+	if (has_cgroup(session) && session->record.door != DOOR_LOGIN &&
 		session_cgroup_remove(&session->all->cgroups, name))
-		session->in_cgroup = false;
+		session->record.flags &= (uint16_t)~STORE_CGROUP;
 	else
 		hang_up(session);
 }
@@ -166,10 +132,10 @@ static void close_terminal(struct session *session)
 
 static void session_free(struct session *session)
 {
-	if (session->pidfd >= 0) {
-		(void)event_del(&session->exit_event);
+	leader_watch_stop(&session->leader);
+	if (event_initialized(&session->hangup_timer))
 		(void)event_del(&session->hangup_timer);
-	}
+	store_release(&session->all->store, &session->slot);
 	hangup_stop(&session->all->hangups, &session->watch);
 	session_table_remove(&session->all->table, &session->place);
 	close_terminal(session);
@@ -194,16 +160,13 @@ static struct journal_session for_journal(const struct session *session)
 
 static void remove_cgroup(struct session *session)
 {
-	static const struct timeval later = { .tv_sec = SWEEP_INTERVAL_SEC };
-	struct sessions *all = session->all;
 	char name[SESSION_CGROUP_NAME_SIZE];
 
-	if (!session->in_cgroup)
+	if (!has_cgroup(session))
 		return;
 	cgroup_name(session, name);
-	if (!session_cgroup_remove(&all->cgroups, name) &&
-		!event_pending(&all->sweep, EV_TIMEOUT, NULL))
-		(void)event_add(&all->sweep, &later);
+	if (!session_cgroup_remove(&session->all->cgroups, name))
+		sessions_sweep_later(session->all);
 }
 
 /* The last step. */
@@ -217,7 +180,8 @@ static void session_finish(void *arg)
 		(void)utmp_logout(NULL, session->terminal);
 	close_terminal(session);
 	hangup_stop(&all->hangups, &session->watch);
-	session_socket_finish(TAKE_FD(session->socket));
+	client_finish(TAKE_FD(session->socket));
+	store_release(&all->store, &session->slot);
 	remove_cgroup(session);
 	journal_session_closed(&all->journal, &entry);
 	limits_release(&all->limits, session->record.peer_uid);
@@ -227,29 +191,48 @@ static void session_finish(void *arg)
 		all->changed(all->arg);
 }
 
-static void on_leader_exit(evutil_socket_t fd, short what, void *arg)
+static void on_leader_exit(void *arg)
 {
 	struct session *session = arg;
-	siginfo_t info = {};
+	struct rusage usage;
+	siginfo_t info;
+	int r;
 
-	(void)what;
 	/* before it is reaped: until then its number is the session's and nobody else's */
 	hang_up_leftovers(session);
-	if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) < 0)
-		(void)log_errno(-errno, "cannot reap the leader of session %016" PRIx64,
-			session->record.id);
-	else if (info.si_pid == 0)
+	r = leader_reap(session->pidfd, &info, &usage);
+	if (r == -EAGAIN) {
+		leader_watch_again(&session->leader);
 		return;
+	}
+	if (r < 0 || info.si_pid == 0)
+		(void)log_errno(r < 0 ? r : -ECHILD,
+			"cannot tell how the leader of session %016" PRIx64 " ended",
+			session->record.id);
 	session->status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
 						     : W_EXITCODE(0, info.si_status);
 	session->exited = true;
-	(void)event_del(&session->exit_event);
+	leader_watch_stop(&session->leader);
 	(void)event_del(&session->hangup_timer);
 	close_fdp(&session->slave);
 	if (session->master >= 0)
 		relay_drain(&session->relay, session_finish, session);
 	else
 		session_finish(session);
+}
+
+/* From now on it goes on without this agent. */
+static void keep(struct session *session)
+{
+	int fds[STORE_FDS_MAX] = { session->socket, session->pidfd };
+	size_t n = 2;
+
+	if (session->master >= 0) {
+		fds[n++] = session->master;
+		fds[n++] = session->slave;
+		n += relay_pipes(&session->relay, fds + n);
+	}
+	session->slot = store_keep(&session->all->store, &session->record, fds, n);
 }
 
 static bool has_input(const struct session *session)
@@ -282,7 +265,10 @@ static void on_hangup_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	hang_up(session);
+	/* nor may the store hold the terminal: its end is a hangup to whoever is left on it */
+	store_release(&session->all->store, &session->slot);
 	close_terminal(session);
+	keep(session);
 }
 
 static void on_client_gone(void *arg)
@@ -318,7 +304,8 @@ static int open_cgroup(struct session *session)
 		return -EBADF;
 	cgroup_name(session, name);
 	fd = session_cgroup_create(&session->all->cgroups, name);
-	session->in_cgroup = fd >= 0;
+	if (fd >= 0)
+		session->record.flags |= STORE_CGROUP;
 	return fd;
 }
 
@@ -339,9 +326,10 @@ static int spawn_command(
 	};
 
 	enum spawn_step step;
-	int r = spawn(
-		&session->all->spawner, &request, &session->record.leader, &session->pidfd, &step);
+	pid_t leader = 0;
+	int r = spawn(&session->all->spawner, &request, &leader, &session->pidfd, &step);
 
+	session->record.leader = leader;
 	if (r < 0)
 		*ret_step = spawn_step_text(step);
 	return r;
@@ -368,10 +356,9 @@ static int watch_session(struct session *session)
 {
 	struct event_base *base = session->all->base;
 
-	if (event_assign(&session->exit_event, base, session->pidfd, EV_READ | EV_PERSIST,
-		    on_leader_exit, session) < 0 ||
-		event_assign(&session->hangup_timer, base, -1, 0, on_hangup_timer, session) < 0 ||
-		event_add(&session->exit_event, NULL) < 0)
+	if (event_assign(&session->hangup_timer, base, -1, 0, on_hangup_timer, session) < 0 ||
+		leader_watch_start(
+			&session->leader, base, session->pidfd, on_leader_exit, session) < 0)
 		return -ENOMEM;
 	return hangup_start(
 		&session->all->hangups, &session->watch, session->socket, on_client_gone, session);
@@ -402,6 +389,7 @@ static int session_run(struct session *session, const char **ret_step)
 	command_done(&command);
 	if (r < 0)
 		return r;
+	keep(session);
 	*ret_step = "cannot watch it";
 	r = watch_session(session);
 	if (r < 0) {
@@ -421,7 +409,11 @@ static struct session *session_new(struct sessions *all, const struct door *door
 		return NULL;
 	*session = (struct session){
 		.all = all,
-		.record = { .door = door->kind, .started = session_clock_usec() },
+		.record = {
+			.version = STORE_VERSION,
+			.door = (uint8_t)door->kind,
+			.started = session_clock_usec(),
+		},
 		.socket = fd,
 		.master = -EBADF,
 		.slave = -EBADF,
@@ -443,19 +435,33 @@ static int take_place(struct session *session)
 	int r = limits_take(limits, session->record.peer_uid, anybody);
 
 	if (r == -EUSERS)
-		refuse(TAKE_FD(session->socket), "narthex: too many sessions (limit %zu)",
+		client_refuse(TAKE_FD(session->socket), "narthex: too many sessions (limit %zu)",
 			limits_share(limits->max, anybody));
 	else if (r == -EDQUOT)
-		refuse(TAKE_FD(session->socket),
+		client_refuse(TAKE_FD(session->socket),
 			"narthex: too many sessions of one user (limit %zu)",
 			limits_share(limits->max_per_uid, anybody));
 	else if (r < 0)
-		refuse(TAKE_FD(session->socket), "narthex: %s", strerror(-r));
+		client_refuse(TAKE_FD(session->socket), "narthex: %s", strerror(-r));
 	if (r < 0)
 		log_warning("door %s: refused uid %u: too many sessions",
 			door_get(session->record.door)->name,
 			(unsigned int)session->record.peer_uid);
 	return r;
+}
+
+/* Into the lists of sessions, ours and the host's. */
+static void publish(struct session *session)
+{
+	struct sessions *all = session->all;
+	const struct door *door = door_get(session->record.door);
+
+	LIST_INSERT_HEAD(&all->list, session, entry);
+	/* who it is at the login door is asked for inside */
+	session->place = session_table_add(&all->table, door->name,
+		door->kind == DOOR_LOGIN ? "" : "root", session->record.started);
+	if (all->changed)
+		all->changed(all->arg);
 }
 
 void session_start(struct sessions *sessions, const struct door *door, int fd)
@@ -470,7 +476,7 @@ void session_start(struct sessions *sessions, const struct door *door, int fd)
 	}
 	session = session_new(sessions, door, fd);
 	if (!session) {
-		refuse(fd, "narthex: %s", strerror(ENOMEM));
+		client_refuse(fd, "narthex: %s", strerror(ENOMEM));
 		return;
 	}
 	if (take_place(session) < 0) {
@@ -482,95 +488,86 @@ void session_start(struct sessions *sessions, const struct door *door, int fd)
 		(void)log_errno(r, "door %s: %s: %s", door->name,
 			session->record.program[0] ? session->record.program : "session", step);
 		relay_stop(&session->relay);
-		refuse(TAKE_FD(session->socket), "narthex: %s: %s", step, strerror(-r));
+		client_refuse(TAKE_FD(session->socket), "narthex: %s: %s", step, strerror(-r));
 		remove_cgroup(session);
 		limits_release(&sessions->limits, session->record.peer_uid);
 		session_free(session);
 		return;
 	}
-	LIST_INSERT_HEAD(&sessions->list, session, entry);
-	/* who it is at the login door is asked for inside */
-	session->place = session_table_add(&sessions->table, door->name,
-		door->kind == DOOR_LOGIN ? "" : "root", session->record.started);
+	publish(session);
 	struct journal_session entry = for_journal(session);
 
 	journal_session_opened(&sessions->journal, &entry);
-	if (sessions->changed)
-		sessions->changed(sessions->arg);
 }
 
-static void on_sweep(evutil_socket_t fd, short what, void *arg)
-{
-	static const struct timeval later = { .tv_sec = SWEEP_INTERVAL_SEC };
-	struct sessions *sessions = arg;
+/* --- over the end of an agent ------------------------------------------------------------------
+ */
 
-	(void)fd;
-	(void)what;
-	if (!session_cgroups_sweep(&sessions->cgroups))
-		(void)event_add(&sessions->sweep, &later);
-}
-
-int sessions_init(struct sessions *sessions, struct event_base *base, size_t max,
-	size_t max_per_uid, const char *term)
+/* The terminal and its pipes, unless it was hung up. 0 or -errno. */
+static int adopt_terminal(struct session *session, int *fds, size_t n)
 {
 	int r;
 
-	*sessions = (struct sessions){
-		.base = base,
-		.spawner = SPAWNER_NULL,
-		.hangups = HANGUPS_NULL,
-		.cgroups = SESSION_CGROUPS_NULL,
-		.table = SESSION_TABLE_NULL,
-		.journal = JOURNAL_NULL,
-		.limits = { .max = max, .max_per_uid = max_per_uid },
-		.term = term,
-		.exec = EXEC_SESSIONS_NULL,
-	};
-	if (event_assign(&sessions->sweep, base, -1, 0, on_sweep, sessions) < 0)
-		return -ENOMEM;
-	r = spawner_init(&sessions->spawner);
+	if (n == 0)
+		return 0;
+	if (n != 2 + RELAY_PIPES || !door_get(session->record.door)->pty)
+		return -EBADMSG;
+	session->master = TAKE_FD(fds[0]);
+	session->slave = TAKE_FD(fds[1]);
+	r = pty_name(session->master, session->terminal);
 	if (r < 0)
 		return r;
-	r = hangups_init(&sessions->hangups, base);
-	if (r < 0)
-		return r;
-	r = journal_open(&sessions->journal);
-	if (r < 0)
-		log_warning("cannot reach journald: %s", strerror(-r));
-	r = session_cgroups_open(&sessions->cgroups);
-	if (r < 0 && r != -ENOENT)
-		log_warning(
-			"cannot open the cgroup of sessions, they go without: %s", strerror(-r));
-	if (sessions->cgroups.fd >= 0)
-		(void)session_cgroups_sweep(&sessions->cgroups);
-	r = session_table_open(&sessions->table, SESSION_RECORD_DIR);
-	if (r < 0 && r != -ENOENT)
-		log_warning("cannot tell the host which sessions there are: %s", strerror(-r));
-	exec_sessions_init(sessions);
-	return 0;
+	return relay_resume(&session->relay, session->all->base, session->socket, session->master,
+		session->slave, fds + 2);
 }
 
-void sessions_done(struct sessions *sessions)
+void session_adopt(struct sessions *sessions, struct store_slot *slot,
+	const struct store_record *record, int *fds, size_t n)
 {
-	struct session *session;
+	struct session *session = session_new(sessions, door_get(record->door), TAKE_FD(fds[0]));
+	int r;
 
-	while ((session = LIST_FIRST(&sessions->list))) {
-		if (!session->exited)
-			hang_up(session);
-		LIST_REMOVE(session, entry);
-		if (session->socket >= 0)
-			(void)shutdown(session->socket, SHUT_RDWR);
-		session_free(session);
+	if (!session) {
+		store_release(&sessions->store, &slot);
+		return;
 	}
-	exec_sessions_done(sessions);
-	if (sessions->base)
-		(void)event_del(&sessions->sweep);
-	if (sessions->cgroups.fd >= 0)
-		(void)session_cgroups_sweep(&sessions->cgroups);
-	session_cgroups_close(&sessions->cgroups);
-	session_table_close(&sessions->table);
-	journal_close(&sessions->journal);
-	hangups_done(&sessions->hangups);
-	spawner_done(&sessions->spawner);
-	limits_done(&sessions->limits);
+	session->slot = slot;
+	session->record = *record;
+	session->record.program[sizeof(record->program) - 1] = '\0';
+	r = limits_take(&sessions->limits, record->peer_uid, record->door == DOOR_LOGIN);
+	if (r < 0) {
+		hang_up(session);
+		client_refuse(TAKE_FD(session->socket), "narthex: too many sessions");
+		session_free(session);
+		return;
+	}
+	session->pidfd = n < 2 ? -EBADF : TAKE_FD(fds[1]);
+	r = n < 2 ? -EBADMSG : adopt_terminal(session, fds + 2, n - 2);
+	if (r >= 0)
+		r = watch_session(session);
+	if (r >= 0) {
+		publish(session);
+		return;
+	}
+	(void)log_errno(r, "cannot take over session %016" PRIx64, record->id);
+	hang_up(session);
+	relay_stop(&session->relay);
+	client_refuse(TAKE_FD(session->socket), "narthex: cannot take the session over: %s",
+		strerror(-r));
+	limits_release(&sessions->limits, record->peer_uid);
+	session_free(session);
+}
+
+void session_stop(struct session *session)
+{
+	static const char text[] = "narthex: the agent is stopped and ends this session";
+
+	if (!session->exited)
+		hang_up(session);
+	LIST_REMOVE(session, entry);
+	relay_stop(&session->relay);
+	if (session->socket >= 0)
+		client_refuse(
+			TAKE_FD(session->socket), "%s%s", session->exited ? "" : "\r\n", text);
+	session_free(session);
 }

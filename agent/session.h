@@ -11,6 +11,7 @@
 #include "session-cgroup.h"
 #include "session-table.h"
 #include "spawn.h"
+#include "store.h"
 
 #include <sys/queue.h>
 
@@ -24,6 +25,7 @@ struct sessions {
 	struct hangups hangups;
 	struct session_cgroups cgroups;
 	struct session_table table;
+	struct store store;
 	struct journal journal;
 	struct limits limits; /* limits.count: how many sessions there are */
 	struct session_list list;
@@ -38,8 +40,20 @@ struct sessions {
 int sessions_init(struct sessions *sessions, struct event_base *base, size_t max,
 	size_t max_per_uid, const char *term);
 
-/* Hangs every session up and frees all. Safe after a failed sessions_init(). */
-void sessions_done(struct sessions *sessions);
+/*
+ * Ends every session with a word to its client, or with keep leaves them to the next agent: after
+ * that only the process' end is allowed. Safe after a failed sessions_init().
+ */
+void sessions_done(struct sessions *sessions, bool keep);
+
+/*
+ * Goes on with what an earlier agent kept in fd (consumed), whose name systemd tells. False:
+ * nothing was in it. Never fails: a session that can't go on is ended with a word to its client.
+ */
+bool sessions_adopt(struct sessions *sessions, int fd, const char *name);
+
+/* Looks for session cgroups that can be removed by now, in a while. */
+void sessions_sweep_later(struct sessions *sessions);
 
 /* CLOCK_MONOTONIC, µs. */
 uint64_t session_clock_usec(void);
@@ -48,13 +62,17 @@ uint64_t session_clock_usec(void);
 uint64_t session_new_id(void);
 
 /*
- * Ends a connection so that the client reads all that was sent and then end of file. Unread input
- * must go first: closing with it would turn the client's end of file into ECONNRESET. fd: consumed.
- */
-void session_socket_finish(int fd);
-
-/*
  * Serves a connection. Never fails to its caller: a client that can't be served is told so in one
  * line. fd: consumed.
  */
 void session_start(struct sessions *sessions, const struct door *door, int fd);
+
+/*
+ * sessions_adopt() for the raw doors. slot: consumed. fds: what is taken becomes negative, the rest
+ * stays the caller's.
+ */
+void session_adopt(struct sessions *sessions, struct store_slot *slot,
+	const struct store_record *record, int *fds, size_t n);
+
+/* Hangs it up, tells its client why, and frees it. */
+void session_stop(struct session *session);

@@ -133,6 +133,18 @@ void spawner_done(struct spawner *spawner)
 	*spawner = SPAWNER_NULL;
 }
 
+void spawner_settle(struct spawner *spawner)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(spawner->stage); i++) {
+		_cleanup_close_ int lower = fcntl(spawner->null_fd, F_DUPFD_CLOEXEC, 3);
+
+		if (lower < 0 || lower > spawner->stage[i])
+			continue;
+		close_fdp(&spawner->stage[i]);
+		spawner->stage[i] = TAKE_FD(lower);
+	}
+}
+
 UNINSTRUMENTED _Noreturn static void child_fail(const struct child *child, enum spawn_step step)
 {
 	const struct spawn_report report = { .error = errno, .step = step };

@@ -63,6 +63,9 @@ struct spawn_request {
 int spawner_init(struct spawner *spawner);
 void spawner_done(struct spawner *spawner);
 
+/* Low descriptor numbers have become free since: takes them. What a start costs depends on it. */
+void spawner_settle(struct spawner *spawner);
+
 /*
  * Returns after the program's exec. *ret_pidfd: O_CLOEXEC, the caller closes it and reaps the
  * child. On failure -errno, and *ret_step (may be NULL) says what failed; nothing is left to reap.

@@ -10,6 +10,7 @@
 #include <linux/openat2.h>
 #include <linux/sched.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +19,21 @@
 #endif
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+/*
+ * PIDFD_GET_INFO of include/uapi/linux/pidfd.h, Linux 6.13, in its first layout; how a reaped
+ * process ended (PIDFD_INFO_EXIT, a wait status) since 6.15. Names of our own: newer headers have
+ * theirs.
+ */
+struct pidfd_exit_info {
+	uint64_t mask, cgroupid;
+	uint32_t pid, tgid, ppid, ids[8];
+	int32_t exit_code;
+};
+#define PIDFD_GET_EXIT_INFO _IOWR(0xFF, 11, struct pidfd_exit_info)
+#ifndef PIDFD_INFO_EXIT
+#define PIDFD_INFO_EXIT (1UL << 3)
 #endif
 
 /* openat2(2), Linux 5.6. flags gets O_CLOEXEC. */

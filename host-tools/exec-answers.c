@@ -69,14 +69,16 @@ static void take_exited(struct exec_answers *a, const struct exec_message *m)
 /* Whatever is not an answer that is due ends the session. */
 static void take_answer(struct exec_answers *a, const struct exec_message *m)
 {
-	if (m->type == EXEC_STARTED && !a->started) {
-		a->started = true;
+	if (m->type == EXEC_STARTED) {
+		a->started = true; /* again, from an agent that goes on for another */
 	} else if (m->type == EXEC_FAILED && !a->started) {
 		take_failed(a, m);
 	} else if (m->type == EXEC_EXITED && a->started) {
 		take_exited(a, m);
 	} else if (m->type == EXEC_ERROR) {
-		log_guest_text("the container refuses the request", m->error);
+		log_guest_text(a->started ? "the container ends the session"
+					  : "the container refuses the request",
+			m->error);
 		a->status = STATUS_FAILED;
 	} else {
 		log_error("the container answers out of turn");

@@ -350,9 +350,8 @@ static void test_bad_answers(void **state)
 		{ "\1\201\0\0\14\0\0\0\1\0\0", 11, false, "malformed: a wrong length" },
 		{ "\1\205\0\0\10\0\0\0", 8, false, "malformed: an unknown type" },
 		{ big, sizeof(big), true, "malformed: too long" },
-		{ "\1\201\0\0\14\0\0\0\1\0\0\0", 12, true, "out of turn" },
 		{ "\1\2\0\0\14\0\0\0\1\0\0\0", 12, true, "out of turn" },
-		{ "\1\204\0\0\17\0\0\0\3\0\0\0n\33o", 15, true, "refuses the request: n\\x1bo" },
+		{ "\1\204\0\0\17\0\0\0\3\0\0\0n\33o", 15, true, "ends the session: n\\x1bo" },
 		{ "", 0, false, "closed the door without an answer" },
 		{ "", 0, true, "lost the container" },
 	};

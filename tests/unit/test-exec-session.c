@@ -56,7 +56,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	sessions_done(&f.sessions);
+	sessions_done(&f.sessions, false);
 	close_fdp(&f.client);
 	close_fdp(&f.in);
 	close_fdp(&f.out);

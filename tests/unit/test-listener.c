@@ -44,7 +44,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	listeners_done(&f.listeners);
-	sessions_done(&f.sessions);
+	sessions_done(&f.sessions, false);
 	event_base_free(f.base);
 	close_fdp(&f.client);
 	(void)unlink(f.path);
@@ -168,12 +168,6 @@ static void test_no_descriptors(void **state)
 	assert_string_equal(f.got, "here\n");
 }
 
-static void test_inherit_none(void **state)
-{
-	(void)unsetenv("LISTEN_FDS");
-	assert_int_equal(listeners_inherit(&f.listeners), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,7 +177,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_long_path, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_serve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_inherit_none, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,47 @@ static void check_bulk(void)
 			fail_msg("byte %zu differs", i);
 }
 
+/* The agent dies; the next one has duplicates of the descriptors, and nothing else. */
+static void change_agents(void)
+{
+	int pipes[RELAY_PIPES], copies[RELAY_PIPES];
+
+	assert_int_equal(relay_pipes(&f.relay, pipes), RELAY_PIPES);
+	for (size_t i = 0; i < RELAY_PIPES; i++)
+		assert_true((copies[i] = fcntl(pipes[i], F_DUPFD_CLOEXEC, 3)) >= 0);
+	relay_stop(&f.relay);
+	assert_int_equal(relay_resume(&f.relay, f.base, f.socket, f.master, f.slave, copies), 0);
+	for (size_t i = 0; i < RELAY_PIPES; i++)
+		assert_true(copies[i] < 0);
+}
+
+/* At every turn of the loop there is another agent, with bytes on their way in both pipes. */
+static bool change_and_pump_out(void *arg)
+{
+	change_agents();
+	return pump(f.program, f.client);
+}
+
+static bool change_and_pump_in(void *arg)
+{
+	change_agents();
+	return pump(f.client, f.program);
+}
+
+static void test_out_through_many_agents(void **state)
+{
+	set_raw(f.slave);
+	assert_true(loop_until(f.base, change_and_pump_out, NULL, LOOP_DEADLINE_SEC));
+	check_bulk();
+}
+
+static void test_in_through_many_agents(void **state)
+{
+	set_raw(f.slave);
+	assert_true(loop_until(f.base, change_and_pump_in, NULL, LOOP_DEADLINE_SEC));
+	check_bulk();
+}
+
 static void test_out(void **state)
 {
 	set_raw(f.slave);
@@ -358,6 +399,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_out_through_many_agents, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_in_through_many_agents, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_echo, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_slow_client, setup, teardown),

@@ -39,7 +39,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	sessions_done(&f.sessions);
+	sessions_done(&f.sessions, false);
 	close_fdp(&f.client);
 	event_base_free(f.base);
 	return 0;

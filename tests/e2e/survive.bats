@@ -1,0 +1,262 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# Sessions outlive the agent: killed, restarted, upgraded, in the middle of anything.
+
+load lib
+
+setup_file() {
+  guest_up live </dev/null
+}
+
+teardown_file() {
+  guests_remove_all
+}
+
+# Kills the agent with -9 as soon as there is one, COUNT times, so that each lives for a moment. Ends early with FILE.
+kill_agents() { # NAME COUNT [FILE]
+  local i pids
+  for ((i = 0; i < $2; i++)); do
+    [ -z "${3:-}" ] || [ ! -e "$3" ] || break
+    pids=
+    poll 20 agent_is_there "$1"
+    # shellcheck disable=SC2086 # a list
+    kill -KILL $pids
+    read -rt "0.$((RANDOM % 3))$((RANDOM % 10))" <> <(:) || true
+  done
+  echo "$i"
+}
+
+agent_is_there() { # NAME; sets pids
+  pids=$(agent_pids "$1")
+  [ -n "$pids" ]
+}
+
+agent_says() { # NAME TEXT
+  narthex exec "$1" -- journalctl -q -n 300 -o cat --no-pager -u narthex-agent | grep -q -- "$2"
+}
+
+# A client of its own, whose output and status are files; its input is a fifo on descriptor $to.
+start_client() { # CMD…
+  mkfifo "$BATS_TEST_TMPDIR/in"
+  (
+    ended=0
+    "$@" <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- || ended=$?
+    echo $ended >"$BATS_TEST_TMPDIR/status"
+  ) 3>&- &
+  exec {to}>"$BATS_TEST_TMPDIR/in"
+}
+
+client_ends() { # SECONDS STATUS
+  poll "$1" test -s "$BATS_TEST_TMPDIR/status"
+  equal "$(cat "$BATS_TEST_TMPDIR/status")" "$2" || {
+    tail -n 3 "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err" >&2
+    return 1
+  }
+}
+
+said() { # TEXT
+  grep -qa -- "$1" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "exec: kill -9 of the agent, and exit status, output and input go on" {
+  local status
+  for status in 0 7 255; do
+    rm -rf "${BATS_TEST_TMPDIR:?}"/*
+    start_client narthex exec live -- sh -c "echo ready; read line; echo \"\$line\"; exit $status"
+    poll 20 said ready
+    equal "$(kill_agents live 3)" 3
+    echo "hello $status" >&$to
+    client_ends 30 $status
+    equal "$(cat "$BATS_TEST_TMPDIR/out")" $'ready\nhello '"$status"
+    exec {to}>&-
+  done
+}
+
+@test "exec: a command that ends while no agent is there has its exit status told" {
+  local pid
+  start_client narthex exec live -- sh -c 'echo $$; kill -STOP $$; kill -SEGV $$'
+  poll 20 said '[0-9]'
+  pid=$(cat "$BATS_TEST_TMPDIR/out")
+  # both in one breath: the agent is gone when the command goes on
+  inside live "systemctl kill --signal=KILL narthex-agent; kill -CONT $pid; exec cat" || true
+  client_ends 30 139
+}
+
+@test "exec: signals and the end of the client reach a command of an agent before" {
+  local pid
+  narthex exec live -- sh -c 'trap "echo caught" USR1; echo ready; while :; do sleep 0.1; done' >"$BATS_TEST_TMPDIR/out" 3>&- &
+  pid=$!
+  poll 20 said ready
+  equal "$(kill_agents live 2)" 2
+  poll 20 agent_says live 'goes on with 1 session'
+  kill -USR1 $pid
+  poll 20 said caught
+  kill -KILL $pid
+  poll 20 equal_count live 'echo caught' 0
+}
+
+@test "root-shell: a shell with a job goes on, its input, its end" {
+  start_client socat -t 1 - "unix:$(door live root-shell)"
+  echo 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; [ $((i % 100)) != 0 ] || sleep 0.05; done; echo ready' >&$to
+  poll 20 said 'line 100$'
+  kill_agents live 8
+  poll 60 said ready
+  echo 'echo still here; exit 3' >&$to
+  client_ends 30 0
+  equal "$(grep -c '^line' "$BATS_TEST_TMPDIR/out")" 3000
+  equal "$(grep '^line' "$BATS_TEST_TMPDIR/out" | md5sum)" "$(seq 3000 | sed 's/^/line /' | md5sum)"
+  said 'still here'
+  # its end is noted by the agent that was there then
+  poll 20 agent_says live 'closed at door root-shell.*exited with status 3'
+}
+
+@test "root-login: a numbered stream out, the agent killed all the time, no byte is lost or doubled" {
+  local killed
+  start_client socat -t 1 - "unix:$(door live root-login)"
+  echo 'stty -echo -opost; PS1=; echo; seq -f "n%06.0f" 100000; echo; echo done; exit' >&$to
+  poll 20 said n000100
+  (
+    until grep -qa '^done$' "$BATS_TEST_TMPDIR/out"; do :; done
+    touch "$BATS_TEST_TMPDIR/done"
+  ) 3>&- &
+  killed=$(kill_agents live 100 "$BATS_TEST_TMPDIR/done")
+  echo "agents killed: $killed"
+  client_ends 120 0
+  [ "$killed" -ge 2 ]
+  equal "$(tr -d '\r' <"$BATS_TEST_TMPDIR/out" | grep -a '^n[0-9]' | md5sum)" "$(seq -f 'n%06.0f' 100000 | md5sum)"
+}
+
+@test "root-login: input that is typed while agents are killed arrives whole" {
+  start_client socat -t 1 - "unix:$(door live root-login)"
+  echo 'stty raw -echo; head -c 400000 | md5sum >/root/typed; stty sane; echo done; exit' >&$to
+  poll 20 equal_count live 'head -c 40000[0]' 1
+  seq -f 'k%06.0f' 100000 | head -c 400000 >"$BATS_TEST_TMPDIR/keys"
+  (cat "$BATS_TEST_TMPDIR/keys" >&$to) 3>&- &
+  kill_agents live 10
+  poll 60 said done
+  client_ends 30 0
+  equal "$(inside live 'cat /root/typed')" "$(md5sum <"$BATS_TEST_TMPDIR/keys")"
+}
+
+@test "login: a session with its password, its record and its hangup outlives the agent" {
+  talk "door=$(door live login)" "kill=narthex exec live -- systemctl kill --signal=KILL narthex-agent" '
+    knock $door
+    need "login: $"
+    send "alice\r"
+    need "Password: "
+    eval exec $kill
+    send "alicepw\r"
+    need "\\$ $"
+    eval exec $kill
+    send "PS1=; echo user=\$(id -un) size=\$(stty size)\r"
+    need "user=alice size=24 80"
+    send "exit\r"
+    need_eof
+  '
+}
+
+@test "a client that goes away from an agent's successor has its terminal hung up" {
+  local pid
+  mkfifo "$BATS_TEST_TMPDIR/in"
+  socat - "unix:$(door live root-login)" <"$BATS_TEST_TMPDIR/in" >/dev/null 3>&- &
+  pid=$!
+  exec {to}>"$BATS_TEST_TMPDIR/in"
+  echo 'sleep 4711' >&$to
+  poll 20 equal_count live 'sleep 471[1]' 1
+  equal "$(kill_agents live 1)" 1
+  poll 20 agent_says live 'goes on with 1 session'
+  kill -KILL $pid
+  poll 30 equal_count live 'sleep 471[1]' 0
+}
+
+@test "systemctl restart keeps every session, systemctl stop ends them with a word" {
+  start_client narthex exec live -- sh -c 'echo ready; read line; exit 5'
+  poll 20 said ready
+  inside live 'systemctl restart narthex-agent'
+  narthex exec live -- systemctl try-restart narthex-agent
+  poll 20 agent_says live 'goes on with'
+  echo >&$to
+  client_ends 30 5
+  exec {to}>&-
+
+  rm -rf "${BATS_TEST_TMPDIR:?}"/*
+  start_client narthex exec live -- sh -c 'echo ready; exec sleep 1000'
+  socat -u "unix:$(door live root-login)" "create:$BATS_TEST_TMPDIR/login" 3>&- &
+  poll 20 said ready
+  poll 20 test -s "$BATS_TEST_TMPDIR/login"
+  narthex exec live -- systemctl stop --no-block narthex-agent || true
+  client_ends 30 125
+  matches "$(cat "$BATS_TEST_TMPDIR/err")" 'the container ends the session: the agent is stopped'
+  poll 20 grep -q 'the agent is stopped' "$BATS_TEST_TMPDIR/login"
+  poll 20 equal_count live 'sleep 100[0]' 0
+}
+
+@test "who is inside is known after a kill, and nothing stays in the store" {
+  start_client narthex exec live -- sh -c 'echo ready; read line'
+  poll 20 said ready
+  poll 20 one_session
+  equal "$(kill_agents live 2)" 2
+  poll 20 one_session
+  echo >&$to
+  client_ends 30 0
+  poll 20 no_session
+  # what is kept empty for the next sessions
+  [ "$(narthex exec live -- systemctl show -P NFileDescriptorStore narthex-agent)" -le 33 ]
+}
+
+one_session() {
+  narthex status live | grep -q '^ *exec .*root'
+}
+
+no_session() {
+  not one_session
+}
+
+@test "100 sessions are taken over at once" {
+  local i many=$BATS_TEST_TMPDIR/many
+  mkdir "$many"
+  for ((i = 0; i < 100; i++)); do
+    (
+      ended=0
+      narthex exec live -- sh -c "echo ready; until [ -e /run/go ]; do sleep 0.2; done; exit $i" </dev/null >"$many/$i.out" 3>&- || ended=$?
+      echo $ended >"$many/$i"
+    ) 3>&- &
+  done
+  poll 60 all_ready
+  kill_agents live 3
+  inside live 'touch /run/go'
+  poll 60 all_ended
+  for ((i = 0; i < 100; i++)); do
+    equal "$(cat "$many/$i")" "$i"
+  done
+}
+
+all_ready() {
+  [ "$(cat "$BATS_TEST_TMPDIR"/many/*.out | wc -l)" = 100 ]
+}
+
+all_ended() {
+  [ "$(find "$BATS_TEST_TMPDIR/many" -type f ! -name '*.out' -size +0 | wc -l)" = 100 ]
+}
+
+@test "a guest without systemd: SIGUSR2 executes the agent anew, with its sessions" {
+  local pid bare=(narthex exec --root "$containers/bare" --)
+  guest_tree bare busybox
+  sed -i 's|narthex-agent .*|& --listen exec=/var/lib/exec.socket|' "$containers/bare/etc/inittab"
+  guest_conf bare </dev/null
+  guest_start bare
+  poll 30 test -S "$(door bare exec)"
+  start_client "${bare[@]}" sh -c 'echo ready; read line; exit 9'
+  poll 20 said ready
+  pid=$("${bare[@]}" pidof narthex-agent)
+  "${bare[@]}" kill -USR2 "$pid"
+  equal "$(inside bare 'echo served')" served
+  equal "$("${bare[@]}" pidof narthex-agent)" "$pid"
+  echo >&$to
+  client_ends 30 9
+  # and once more: what was passed is passed on
+  "${bare[@]}" sh -c "kill -USR2 $pid; echo after" >"$BATS_TEST_TMPDIR/after"
+  equal "$(cat "$BATS_TEST_TMPDIR/after")" after
+  equal "$(stat -c %a "$(door bare exec)" "$(door bare login)" | xargs)" '600 666'
+  guest_remove bare
+}
