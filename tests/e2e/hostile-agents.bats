@@ -121,7 +121,7 @@ same_fds() { # N
 
 @test "an end in the middle of a session" {
   local verb
-  for how in 'twice|answers out of turn' 'lost|lost the container before the command has ended' 'middle|answer is malformed: '; do
+  for how in 'both|answers out of turn' 'lost|lost the container before the command has ended' 'middle|answer is malformed: '; do
     knock_all "${how%%|*}"
     for verb in exec shell exec-t shell-t; do
       matches "$(cat "$dir/$verb")" "^125 .*${how#*|}" || fail "narthex $verb, $how"

@@ -100,10 +100,11 @@ static void start_only(struct client *c)
 		(void)!write(c->fds[c->n > 1], "held\n", 5);
 }
 
-static void start_twice(struct client *c)
+/* That it has started and that it could not be. */
+static void start_and_fail(struct client *c)
 {
 	say_started(c);
-	say_started(c);
+	say(c, "\1\202\0\0\24\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0", 20);
 }
 
 static void start_and_hang_up(struct client *c)
@@ -177,7 +178,7 @@ static const struct {
 	{ "close", hang_up, false },
 	{ "close-after", hang_up, true },
 	{ "end-first", say_end_first, true },
-	{ "twice", start_twice, true },
+	{ "both", start_and_fail, true },
 	{ "lost", start_and_hang_up, true },
 	{ "middle", start_and_say_half, true },
 	{ "refuse", refuse, true },
