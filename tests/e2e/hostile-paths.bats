@@ -201,8 +201,9 @@ check_start() { # PATH KIND EXPECTED
   +0) [[ $output == *started* ]] || fail "$1 as $2: $output" ;;
   # what is below the new root is told as it is seen from there
   -125)
-    [[ $output == *"$1"* || $output == *"'${1#/}"* || ($1 == /deploy/* && $output == *"${1#/deploy}'"*) ]] ||
+    if ! [[ $output == *"$1"* || $output == *"'${1#/}"* || ($1 == /deploy/* && $output == *"${1#/deploy}'"*) ]]; then
       fail "$1 as $2: no word about it: $output"
+    fi
     ;;
   '?0' | '?125') ;;
   *) fail "$1 as $2: wanted $3, got status $status: $output" ;;
