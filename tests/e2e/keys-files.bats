@@ -124,6 +124,7 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
 
 @test "mounts are made in the order of their targets, not of the lines" {
   equal "$(quietly Files.Bind=$shared/lower:/mnt/a/b Files.TemporaryFileSystem=/mnt/a Files.Bind=$shared:/mnt -- 'cat /mnt/a/b/low /mnt/upper/up')" $'low\nup'
+  equal "$(quietly Files.Bind=+/etc:/mnt/etc Files.TemporaryFileSystem=/mnt -- 'ls /mnt/etc/passwd')" /mnt/etc/passwd
   # "/mnt/a.b" is no child of "/mnt/a"
   equal "$(quietly Files.Bind=$shared/lower:/mnt/a.b Files.TemporaryFileSystem=/mnt/a -- 'cat /mnt/a.b/low')" low
   rm -rf "${tree:?}"/mnt/* $shared/a
