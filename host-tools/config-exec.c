@@ -46,6 +46,23 @@ int config_parse_parameters(struct config_value *value)
 	return r;
 }
 
+int config_parse_command(struct config_value *value)
+{
+	char ***field = value->field;
+	char **words = NULL;
+	int r = config_split(value, &words);
+
+	if (r == 0 && words && words[0][0] != '/') {
+		r = config_refuse(value, "'%s' is not an absolute path in the container", words[0]);
+		config_list_free(words);
+	}
+	if (r < 0)
+		return r;
+	config_list_free(*field);
+	*field = words;
+	return 0;
+}
+
 /* The length of a variable's name at the start of K=V, 0 when it is none. */
 static size_t variable_length(const char *assignment)
 {

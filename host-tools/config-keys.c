@@ -62,6 +62,7 @@ const struct config_key config_keys[] = {
 	LIMIT_KEY(NICE),
 	LIMIT_KEY(RTPRIO),
 	LIMIT_KEY(RTTIME),
+	KEY("Exec", "SwitchCommand", config_parse_command, switch_command),
 
 	KEY("Files", "Root", config_parse_root, root),
 	KEY("Files", "Store", config_parse_store, store),

@@ -62,6 +62,7 @@ void config_done(struct container_config *config)
 	config_list_free(config->environment);
 	config_list_free(config->system_calls);
 	config_list_free(config->bind_users);
+	config_list_free(config->switch_command);
 	config_list_free(config->lines);
 	config_forget_mounts(config);
 	free(config->name);

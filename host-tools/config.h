@@ -175,6 +175,7 @@ struct container_config {
 	char *hostname;	    /* NULL: the name */
 	char *machine_id;   /* 32 hex digits; NULL: derived */
 	char *working_directory;
+	char **switch_command;	  /* SwitchCommand=, NULL-terminated; NULL: what is usual */
 	uint64_t capability_keep; /* Capability=: bits added to the default bounding set */
 	uint64_t capability_drop; /* DropCapability= */
 	uint64_t capability_ambient;

@@ -38,6 +38,25 @@ const struct verb ctl_verbs[] = {
 			"or nothing.",
 	},
 	{
+		.name = "switch",
+		.args = "[--path=SYSTEM] [--reboot] NAME",
+		.help = "activate a new configuration in a container, without a reboot",
+		.more = "Runs switch-to-configuration of the system that the container's profile "
+			"(Path=) leads to, or\nSwitchCommand=, and returns its status. A profile "
+			"that "
+			"can't be activated goes back.",
+	},
+	{
+		.name = "rollback",
+		.args = "[--reboot] NAME",
+		.help = "switch back to the generation before",
+	},
+	{
+		.name = "generations",
+		.args = "[--json] [--prune] NAME",
+		.help = "list the systems that a container's profile has led to",
+	},
+	{
 		.name = "kill",
 		.args = "[--signal=SIGNAL] NAME…",
 		.help = "stop containers at once, or send their PID 1 a signal",

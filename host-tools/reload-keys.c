@@ -16,7 +16,7 @@ static const struct {
 } classes[] = {
 	/* what PID 1 was born with and what its tree is made of */
 	{ RELOAD_RESTART, "Exec",
-		"Path Ephemeral Boot ProcessTwo Parameters Environment User WorkingDirectory "
+		"Ephemeral Boot ProcessTwo Parameters Environment User WorkingDirectory "
 		"PivotRoot Capability DropCapability AmbientCapability NoNewPrivileges "
 		"Personality Hostname MachineID PrivateUsers NotifyReady SystemCallFilter "
 		"LimitCPU LimitFSIZE LimitDATA LimitSTACK LimitCORE LimitRSS LimitNOFILE LimitAS "
@@ -31,7 +31,9 @@ static const struct {
 	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming" },
 
 	/* for the launcher, at the container's end */
-	{ RELOAD_MEMORY, "Exec", "KillSignal" },
+	{ RELOAD_MEMORY, "Exec", "KillSignal SwitchCommand" },
+	/* and at the guest's next boot; narthex-ctl activates what it leads to */
+	{ RELOAD_MEMORY, "Exec", "Path" },
 	{ RELOAD_UNIT, "Exec", "AutoStart" },
 
 	{ RELOAD_BINDS, "Files", "Bind BindReadOnly" },

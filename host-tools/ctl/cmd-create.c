@@ -21,6 +21,7 @@
 #include "interrupt.h"
 #include "log.h"
 #include "new-tree.h"
+#include "profile.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -52,6 +53,7 @@ const struct verb_option create_options[] = {
 };
 
 #define SETTINGS_MAX 128
+#define STORE "/nix/store/"
 
 struct create {
 	const char *name;
@@ -63,8 +65,10 @@ struct create {
 		const char *option, *setting, *value; /* "bind", "SECTION.KEY" */
 	} settings[SETTINGS_MAX];
 	size_t n_settings;
-	struct container_config config; /* what the settings amount to */
-	int confs;			/* CONFIG_DIR */
+	struct setting *system;				       /* of --path; NULL: none */
+	char profile[sizeof(PROFILES_DIR) + NAME_MAX_LEN + 1]; /* made for it; "": none */
+	struct container_config config;			       /* what the settings amount to */
+	int confs;					       /* CONFIG_DIR */
 	char conf[NAME_MAX_LEN + sizeof(".conf")], temporary[NAME_MAX_LEN + sizeof("..conf.new")];
 };
 
@@ -178,6 +182,8 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 		return set_machine(create, arg);
 	if (strcmp(name, "private-network") == 0)
 		return set_network(create, arg);
+	if (strcmp(name, "path") == 0)
+		create->system = &create->settings[create->n_settings];
 	if (option->setting)
 		return add_setting(create, name, option->setting, arg ?: "yes");
 	if (strcmp(name, "from") == 0)
@@ -407,6 +413,23 @@ static int publish(const struct create *create, struct new_tree *tree)
 	return r;
 }
 
+/*
+ * A system of the store gets a profile, which holds it and which `narthex switch` can move on.
+ * Where there is no Nix, or the path is somebody's profile already, it is written down as it is.
+ */
+static int make_profile(struct create *create)
+{
+	int r;
+
+	if (!create->system || !nix_is_here() ||
+		strncmp(create->system->value, STORE, strlen(STORE)) != 0)
+		return 0;
+	(void)snprintf(create->profile, sizeof(create->profile), PROFILES_DIR "/%s", create->name);
+	r = profile_set("create", create->profile, create->system->value);
+	create->system->value = create->profile;
+	return r;
+}
+
 /* --- all of it ----------------------------------------------------------------------------- */
 
 static int make_tree(const struct create *create, struct new_tree *tree)
@@ -449,8 +472,12 @@ static int create_container(struct create *create)
 	if (r == 0 && !create->root)
 		r = make_tree(create, &tree);
 	if (r == 0)
+		r = make_profile(create);
+	if (r == 0)
 		r = publish(create, &tree);
 	new_tree_end(&tree, r == 0);
+	if (r < 0 && create->profile[0])
+		(void)profile_remove("create", create->name);
 	close_fdp(&create->confs);
 	return r;
 }

@@ -18,6 +18,7 @@
 #include "escape.h"
 #include "lifecycle.h"
 #include "log.h"
+#include "profile.h"
 #include "progress.h"
 #include "tree-remove.h"
 
@@ -263,12 +264,12 @@ static int remove_configuration(const struct destroy *d)
 	return r;
 }
 
-/* Profiles and roots of its own, which PerContainerNix= made. */
+/* Its profile, and those and the roots that PerContainerNix= made. */
 static int remove_nix(const struct destroy *d)
 {
 	static const char *const places[] = { "/nix/var/nix/profiles/per-container",
 		"/nix/var/nix/gcroots/per-container" };
-	int r = 0;
+	int r = profile_remove("destroy", d->name);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++) {
 		_cleanup_close_ int fd = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -92,7 +92,7 @@ static int restart(const char *name)
 	return r;
 }
 
-static int reboot_one(const char *name)
+int container_reboot(const char *name)
 {
 	_cleanup_(launcher_status_done) struct launcher_status status = LAUNCHER_STATUS_NULL;
 	_cleanup_close_ int leader = -EBADF;
@@ -128,7 +128,7 @@ int cmd_reboot(const struct verb *verb, int argc, char **argv)
 		return verb_usage(verb);
 	status = 0;
 	for (; first < argc; first++)
-		if (reboot_one(argv[first]) < 0)
+		if (container_reboot(argv[first]) < 0)
 			status = STATUS_FAILED;
 	return status;
 }

@@ -7,6 +7,7 @@
 
 #include "../containers.h"
 #include "../launcher-status.h"
+#include "activate.h"
 #include "bus.h"
 #include "cleanup.h"
 #include "ctl.h"
@@ -79,7 +80,8 @@ static void show(const char *line)
 }
 
 /* Shows what the launcher has answered. 0, or -EIO when nothing was applied. */
-static int take_answer(const char *name, char *answer, bool dry_run)
+static int take_answer(
+	const char *name, char *answer, bool dry_run, bool quiet, bool *ret_needs_restart)
 {
 	char *rest = answer;
 	const char *verdict = strsep(&rest, "\n"), *line;
@@ -97,6 +99,8 @@ static int take_answer(const char *name, char *answer, bool dry_run)
 		r = reload_unit(name);
 	while ((line = strsep(&rest, "\n"))) {
 		any |= *line != '\0';
+		if (labelled(line, "needs a restart"))
+			*ret_needs_restart = true;
 		if (r < 0 && labelled(line, "unit"))
 			log_error("reload: not applied: %s", labelled(line, "unit"));
 		else
@@ -104,21 +108,22 @@ static int take_answer(const char *name, char *answer, bool dry_run)
 	}
 	if (!ok)
 		log_error("reload: container '%s' is as it was", name);
-	else if (!any)
+	else if (!any && !quiet)
 		(void)printf("nothing has changed\n");
 	return ok ? r : -EIO;
 }
 
-static int reload_one(const char *name, bool dry_run)
+int container_reload(const char *name, bool dry_run, bool quiet, bool *ret_needs_restart)
 {
 	_cleanup_free_ char *answer = NULL;
 	int r;
 
+	*ret_needs_restart = false;
 	if (!container_is_known("reload", name))
 		return -ENOENT;
 	r = launcher_request(name, dry_run ? "reload dry-run" : "reload", DEADLINE_SEC, &answer);
 	if (r == 0)
-		return take_answer(name, answer, dry_run);
+		return take_answer(name, answer, dry_run, quiet, ret_needs_restart);
 	if (r == -ENOENT)
 		log_error("reload: container '%s' is not running", name);
 	else if (r == -EACCES)
@@ -126,6 +131,30 @@ static int reload_one(const char *name, bool dry_run)
 	else
 		log_errno(r, "reload: cannot reach container '%s'", name);
 	return r;
+}
+
+/* The guest's side: another system behind Path=, or another Path=. Logs. */
+static int activate(const char *name)
+{
+	_cleanup_(config_done) struct container_config config = {};
+	int status;
+
+	if (!container_is_configured(name) || config_load(name, NULL, &config) < 0)
+		return -EIO;
+	status = activate_system("reload", &config, NULL);
+	if (status == ACTIVATE_NEEDS_REBOOT)
+		log_warning("reload: what is new in container '%s' needs its reboot", name);
+	else if (status != 0)
+		log_error("reload: container '%s' runs the system that it had", name);
+	return status == 0 ? 0 : -EIO;
+}
+
+static int reload_one(const char *name, bool dry_run)
+{
+	bool needs_restart;
+	int r = container_reload(name, dry_run, false, &needs_restart);
+
+	return r < 0 || dry_run ? r : activate(name);
 }
 
 int cmd_reload(const struct verb *verb, int argc, char **argv)

@@ -23,7 +23,10 @@ static int match(sd_journal *journal, const char *field, const char *value)
 	return sd_journal_add_match(journal, text, 0);
 }
 
-/* What the unit's processes say, or PID 1 says of it: different fields, journal-fields(7). */
+/*
+ * What the unit's processes say, or PID 1 says of it, or a program of root's does (activate.c):
+ * different fields, journal-fields(7).
+ */
 static int match_unit(sd_journal *journal, const struct journal_query *query)
 {
 	int r = match(journal, "_SYSTEMD_UNIT", query->unit);
@@ -34,6 +37,12 @@ static int match_unit(sd_journal *journal, const struct journal_query *query)
 		r = match(journal, "UNIT", query->unit);
 	if (r >= 0)
 		r = match(journal, "_PID", "1");
+	if (r >= 0)
+		r = sd_journal_add_disjunction(journal);
+	if (r >= 0)
+		r = match(journal, "OBJECT_SYSTEMD_UNIT", query->unit);
+	if (r >= 0)
+		r = match(journal, "_UID", "0");
 	return r;
 }
 
