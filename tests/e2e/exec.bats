@@ -427,6 +427,60 @@ larger() { # FILE BYTES
   ex -- true
 }
 
+# Each verb that goes in says the same of a door that doesn't open, with status 125.
+all_refuse() { # NAME MESSAGE
+  local verb command
+  for verb in exec shell login; do
+    command=()
+    [ "$verb" != exec ] || command=(true)
+    run timeout 60 narthex "$verb" "$1" "${command[@]}" </dev/null
+    equal "$verb $status" "$verb 125"
+    matches "$output" "$2"
+  done
+}
+
+@test "errors of exec, shell and login: no such container, not running, no agent, no permission, no such user" {
+  local door doors=/run/narthex/ex/doors
+  all_refuse nothing-there "^narthex: there is no container 'nothing-there'$"
+  all_refuse ../ex 'is not the name of a container'
+  guest_tree stopped
+  guest_conf stopped </dev/null
+  all_refuse stopped "^narthex: container 'stopped' is not running: start it with"
+  guest_remove stopped
+  mkdir "$doors/away"
+  mv "$doors"/{exec,login}.socket "$doors/away"
+  all_refuse ex "has no door '(exec|login)': is narthex-agent installed and its socket active there"
+  # a socket that nobody listens on
+  for door in exec login; do
+    perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0) && bind(S, sockaddr_un($ARGV[0])) or die $!' "$doors/$door.socket"
+  done
+  all_refuse ex "(nobody listens at the door|cannot connect to the door) '(exec|login)' of container 'ex'"
+  rm "$doors"/{exec,login}.socket
+  mv "$doors/away"/* "$doors"
+  rmdir "$doors/away"
+  run runuser -u nobody -- narthex shell ex </dev/null
+  equal "$status" 125
+  matches "$output" "no permission for the door 'exec' of container 'ex'; 'narthex login' is for everybody"
+  run narthex shell -u nobody-there ex </dev/null
+  equal "$status" 125
+  matches "$output" "no such user 'nobody-there'"
+  ex -- true
+}
+
+@test "a container that dies under a terminal: it is restored, and said" {
+  local verb d=$BATS_TEST_TMPDIR
+  for verb in 'shell mortal' 'login mortal' 'exec -t mortal -- tail -f /etc/passwd'; do
+    guest_up mortal </dev/null
+    poll 20 narthex exec mortal -- true
+    talk verb="$verb" dir="$d" 'spawn -noecho bash -c "stty -g >$dir/before; narthex $verb; echo status \$?; stty -g >$dir/after"
+      need {(# |login: |alice:)}
+      exec systemctl kill -s KILL container-mortal
+      need {(lost the container|status (137|129|0))}; need_eof'
+    cmp "$d/before" "$d/after"
+    guest_remove mortal
+  done
+}
+
 @test "a container that dies takes the session along, with a message" {
   local pid out=$BATS_TEST_TMPDIR/out
   guest_up dying </dev/null
