@@ -1,0 +1,4 @@
+{
+  networkNamespace = "/run/netns/vpn";
+  switchCommand = "/bin/sh -c 'echo switched'";
+}

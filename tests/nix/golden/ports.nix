@@ -1,0 +1,15 @@
+{
+  privateNetwork = true;
+  hostAddress = "10.0.0.1";
+  localAddress = "10.0.0.2";
+  forwardPorts = [
+    {
+      hostPort = 8080;
+      containerPort = 80;
+    }
+    {
+      protocol = "udp";
+      hostPort = 53;
+    }
+  ];
+}
