@@ -327,7 +327,7 @@ host_zone() { # ZONE|file
 }
 
 @test "LinkJournal=: what may be missing is left out, and the container's tree is never linked to" {
-  [ -d /var/log/journal ] || equal "$(quietly Exec.Ephemeral=yes Exec.LinkJournal=try-host -- ls /var/log/journal 2>&1 | grep -c '^[0-9a-f]*$')" 0
+  [ -d /var/log/journal ] || equal "$(quietly Exec.Ephemeral=yes Exec.LinkJournal=try-host -- grep -c journal /proc/self/mounts)" 0
   equal "$(quietly Exec.Ephemeral=yes Exec.LinkJournal=auto -- sh -c 'grep -c journal /proc/self/mounts')" 0
   run -0 payload Exec.LinkJournal=try-guest -- true
   refused 'would have the host follow' Exec.LinkJournal=guest
