@@ -7,6 +7,7 @@
   libevent,
   libmnl,
   libseccomp,
+  nftables,
   systemd,
 }:
 stdenv.mkDerivation {
@@ -21,6 +22,7 @@ stdenv.mkDerivation {
     libevent
     libmnl
     libseccomp
+    nftables
     systemd
     # narthex-init is static
     stdenv.cc.libc.static or null
