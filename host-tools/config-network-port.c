@@ -148,7 +148,7 @@ const char *config_port_text(const struct config_port *port, char text[CONFIG_PO
 int config_parse_port(struct config_value *value)
 {
 	struct container_config *config = value->config;
-	struct config_port port, *bigger;
+	struct config_port port = {}, *bigger;
 	int r;
 
 	if (*value->text == '\0') {
