@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 int fd_write_all(int fd, const void *buf, size_t len)
 {
@@ -68,6 +69,27 @@ ssize_t file_read_all(int dirfd, const char *path, int flags, size_t max, char *
 	if (fd < 0)
 		return -errno;
 	return fd_read_all(fd, max, ret);
+}
+
+int file_refresh(int dirfd, const char *path, const char *text)
+{
+	int fd = openat(dirfd, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	size_t len = strlen(text);
+	char *there = NULL;
+	ssize_t n;
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	n = fd_read_all(fd, len + 1, &there);
+	/* cut afterwards: never empty in between */
+	if (n != (ssize_t)len || memcmp(there, text, len) != 0)
+		if (fchmod(fd, 0644) < 0 || pwrite(fd, text, len, 0) != (ssize_t)len ||
+			ftruncate(fd, (off_t)len) < 0)
+			r = -errno;
+	free(there);
+	(void)close(fd);
+	return r;
 }
 
 int file_write_string(int dirfd, const char *path, const char *text)

@@ -22,6 +22,12 @@ ssize_t file_read_all(int dirfd, const char *path, int flags, size_t max, char *
 int file_write_string(int dirfd, const char *path, const char *text);
 
 /*
+ * Makes a file 0644 with this text, or writes it anew, in place and in one write(2), when it has
+ * another: whoever has it open, or mounted, finds the old or the new. 0 or -errno.
+ */
+int file_refresh(int dirfd, const char *path, const char *text);
+
+/*
  * Sends or receives one byte with descriptors (at most FD_PASS_MAX) over a connected Unix socket
  * whose other end is our own code. Never use fd_receive() on a socket that a guest can write to.
  * fds: borrowed by fd_send(), owned by the caller after fd_receive(), which returns how many came,

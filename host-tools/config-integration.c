@@ -51,6 +51,39 @@ int config_parse_timezone(struct config_value *value)
 	return r;
 }
 
+/* A word, or ACTION-SOURCE. */
+int config_parse_resolv_conf(struct config_value *value)
+{
+	static const struct word words[] = { { "", RESOLV_AUTO }, { "auto", RESOLV_AUTO },
+		{ "off", RESOLV_OFF }, { "delete", RESOLV_DELETE }, {} };
+	static const struct word actions[] = { { "copy-", RESOLV_COPY },
+		{ "replace-", RESOLV_REPLACE }, { "bind-", RESOLV_BIND }, {} };
+	static const struct word sources[] = { { "host", RESOLV_HOST }, { "static", RESOLV_STATIC },
+		{ "uplink", RESOLV_UPLINK }, { "stub", RESOLV_STUB }, {} };
+	struct container_config *config = value->config;
+
+	for (const struct word *w = words; w->text; w++)
+		if (strcmp(value->text, w->text) == 0) {
+			config->resolv_action = (enum resolv_action)w->number;
+			config->resolv_source = RESOLV_HOST;
+			return 0;
+		}
+	for (const struct word *a = actions; a->text; a++) {
+		size_t n = strlen(a->text);
+
+		for (const struct word *s = sources; s->text; s++)
+			if (strncmp(value->text, a->text, n) == 0 &&
+				strcmp(value->text + n, s->text) == 0) {
+				config->resolv_action = (enum resolv_action)a->number;
+				config->resolv_source = (enum resolv_source)s->number;
+				return 0;
+			}
+	}
+	return config_refuse(value,
+		"must be auto, off, delete, or copy, replace or bind with -host, -static, -uplink "
+		"or -stub, like copy-host");
+}
+
 int config_parse_link_journal(struct config_value *value)
 {
 	/* "try-guest" asks for a link only where there can be one, and there never can */

@@ -45,6 +45,7 @@ const struct config_key config_keys[] = {
 	KEY("Exec", "SuppressSync", config_parse_bool, suppress_sync),
 	KEY("Exec", "SystemCallFilter", config_parse_system_calls, system_calls),
 	KEY("Exec", "Timezone", config_parse_timezone, timezone),
+	WHOLE("Exec", "ResolvConf", config_parse_resolv_conf),
 	KEY("Exec", "LinkJournal", config_parse_link_journal, link_journal),
 	LIMIT_KEY(CPU),
 	LIMIT_KEY(FSIZE),
@@ -101,6 +102,7 @@ const struct config_key config_keys[] = {
 	KEY("Network", "NamespacePath", config_parse_path, namespace_path),
 	WHOLE("Network", "Port", config_parse_port),
 	KEY("Network", "Masquerade", config_parse_bool, masquerade),
+	KEY("Network", "Hosts", config_parse_bool, hosts),
 
 	/* [Link NAME]: the members are those of the link */
 	LINK_KEY("HostAddress", config_parse_address4, host_address),
@@ -115,7 +117,6 @@ const struct config_key config_keys[] = {
 	LINK_KEY("Gateway6", config_parse_address6, gateway6),
 
 	/* systemd.nspawn(5) of systemd 252, and what design has for later */
-	LATER("Exec", "ResolvConf"),
 	{},
 };
 /* clang-format on */

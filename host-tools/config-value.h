@@ -102,7 +102,8 @@ config_parser config_parse_user, config_parse_pivot_root, config_parse_ambient_c
 	config_parse_limit, config_parse_system_calls, config_parse_command;
 config_parser config_parse_root, config_parse_store, config_parse_bind, config_parse_bind_read_only,
 	config_parse_tmpfs;
-config_parser config_parse_timezone, config_parse_link_journal, config_parse_bind_user;
+config_parser config_parse_timezone, config_parse_resolv_conf, config_parse_link_journal,
+	config_parse_bind_user;
 config_parser config_parse_volatile, config_parse_ownership, config_parse_ownership_chown,
 	config_parse_inaccessible, config_parse_overlay, config_parse_overlay_read_only;
 config_parser config_parse_address4, config_parse_address6, config_parse_mac, config_parse_mtu,

@@ -219,6 +219,11 @@ static int check_read_only(const struct container_config *config, const char *wh
 {
 	if (!config_root_is_read_only(config))
 		return 0;
+	if (config->resolv_action == RESOLV_COPY || config->resolv_action == RESOLV_REPLACE ||
+		config->resolv_action == RESOLV_DELETE)
+		return fault(where,
+			"ResolvConf= is to change /etc/resolv.conf in a tree that is read-only: "
+			"use bind-host, or off");
 	if (config->timezone != TIMEZONE_COPY && config->timezone != TIMEZONE_SYMLINK &&
 		config->timezone != TIMEZONE_DELETE)
 		return 0;

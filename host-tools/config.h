@@ -105,6 +105,17 @@ enum timezone_mode {
 	TIMEZONE_AUTO,
 };
 
+/* ResolvConf=: what becomes of /etc/resolv.conf */
+enum resolv_action {
+	RESOLV_AUTO, /* the host's, if the container has none and an address from us */
+	RESOLV_OFF,
+	RESOLV_COPY,	/* at each start, unless it is a link */
+	RESOLV_REPLACE, /* and then, too */
+	RESOLV_BIND,
+	RESOLV_DELETE,
+};
+enum resolv_source { RESOLV_HOST, RESOLV_STATIC, RESOLV_UPLINK, RESOLV_STUB };
+
 /* LinkJournal= */
 enum link_journal {
 	LINK_JOURNAL_NO,
@@ -189,6 +200,8 @@ struct container_config {
 	struct config_cpus cpu_affinity;
 	bool suppress_sync;
 	enum timezone_mode timezone;
+	enum resolv_action resolv_action;
+	enum resolv_source resolv_source;
 	enum link_journal link_journal;
 	char **system_calls; /* SystemCallFilter=: "+NAME" or "~NAME" each, NULL-terminated */
 	enum private_users private_users;
@@ -233,6 +246,7 @@ struct container_config {
 	struct config_port *ports; /* Port= */
 	size_t n_ports;
 	bool masquerade; /* Masquerade= */
+	bool hosts;	 /* Hosts= */
 
 	/* every assignment as it was written, SECTION/KEY=VALUE: narthex-network reads those of
 	 * [Network] and [Link NAME] again, a reload compares all of them */

@@ -28,7 +28,7 @@ static const struct {
 		"BindUser "
 		"Inaccessible Overlay OverlayReadOnly PrivateUsersChown PrivateUsersOwnership" },
 	/* the network namespace itself */
-	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming" },
+	{ RELOAD_RESTART, "Network", "Private NamespacePath Naming Hosts" },
 
 	/* for the launcher, at the container's end */
 	{ RELOAD_MEMORY, "Exec", "KillSignal SwitchCommand" },

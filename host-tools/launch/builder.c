@@ -22,6 +22,7 @@
 #include "mnt.h"
 #include "mounts.h"
 #include "payload.h"
+#include "resolv.h"
 #include "syscalls.h"
 
 #include <fcntl.h>
@@ -310,6 +311,10 @@ static int build(struct builder *b)
 		r = custom_mounts_apply(&b->build);
 	if (r >= 0)
 		r = timezone_apply(&b->build);
+	if (r >= 0)
+		r = resolv_apply(&b->build);
+	if (r >= 0)
+		r = hosts_apply(&b->build);
 	if (r >= 0)
 		r = root_finish(&b->build);
 	if (r >= 0 && b->live_binds.n > 0)

@@ -17,6 +17,7 @@
 #include "cleanup.h"
 #include "fd.h"
 #include "helper.h"
+#include "hosts.h"
 #include "log.h"
 #include "notify.h"
 #include "ports.h"
@@ -197,6 +198,7 @@ static void finish(struct reload *reload, bool ok)
 
 			reload->launch->config = reload->plan.merged;
 			reload->plan.merged = old;
+			hosts_set(&reload->launch->config);
 			bridge_watch_start(
 				reload->launch->bridges, reload->base, &reload->launch->config);
 		}

@@ -13,10 +13,12 @@
 #include "cgroup.h"
 #include "cleanup.h"
 #include "fd.h"
+#include "hosts.h"
 #include "log.h"
 #include "mnt.h"
 #include "network-helper.h"
 #include "ports.h"
+#include "resolv.h"
 #include "session-record.h"
 #include "syscalls.h"
 #include "tree.h"
@@ -107,12 +109,15 @@ static void remove_files(struct state *state)
 		(void)unlinkat(state->private_fd, "staging", AT_REMOVEDIR);
 		(void)unlinkat(state->private_fd, "root", AT_REMOVEDIR);
 	}
+	hosts_remove(state->name);
 	unmount_all(state->dir_fd, "doors");
 	(void)unlinkat(state->dir_fd, "doors", AT_REMOVEDIR);
 	(void)unlinkat(state->dir_fd, "root", 0);
 	system_roots_remove(state->name);
 	system_links_remove(state->dir_fd);
 	(void)unlinkat(state->dir_fd, PORTS_FILE, 0);
+	(void)unlinkat(state->dir_fd, RESOLV_FILE, 0);
+	(void)unlinkat(state->dir_fd, HOSTS_FILE, 0);
 	(void)unlinkat(state->dir_fd, TRUST_FILE, 0);
 	(void)unlinkat(state->dir_fd, TRUST_FILE ".new", 0);
 	(void)unlinkat(state->dir_fd, "launcher.socket", 0);

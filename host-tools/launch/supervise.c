@@ -18,6 +18,7 @@
 #include "devices.h"
 #include "escape.h"
 #include "fd.h"
+#include "hosts.h"
 #include "live-binds.h"
 #include "log.h"
 #include "machined.h"
@@ -26,6 +27,7 @@
 #include "notify.h"
 #include "ports.h"
 #include "reload.h"
+#include "resolv.h"
 #include "stop.h"
 #include "system.h"
 #include "terminal.h"
@@ -79,6 +81,7 @@ struct supervisor {
 	struct machined machined;
 	struct network_helper network;
 	struct bridge_watch bridges;
+	struct resolv_watch resolv;
 	struct ports ports;
 	struct reload reload;
 	struct live_binds live_binds; /* of this guest */
@@ -519,6 +522,7 @@ static int open_to_host(struct supervisor *s)
 	struct launch *launch = s->launch;
 	int r;
 
+	hosts_set(&launch->config);
 	launch->notify_fd = notify_listen(launch->state.private_fd);
 	if (launch->notify_fd < 0)
 		return log_errno(launch->notify_fd, "cannot make the notify socket");
@@ -570,12 +574,16 @@ static int start_guest(struct supervisor *s)
 	s->n_binds_told = 0;
 	if (live_binds_init(&s->live_binds, launch->config.n_binds) < 0)
 		return log_errno(-ENOMEM, "cannot build the container");
+	(void)resolv_refresh(launch);
+	(void)hosts_refresh(&launch->config, launch->state.dir_fd);
 	r = console_prepare(&s->console, launch, s->base);
 	if (r >= 0)
 		r = builder_start(
 			launch, &s->console.guest, &s->builder_fd, &s->build_socket, &s->error_fd);
-	if (launch->boots == 1)
+	if (launch->boots == 1) {
 		bridge_watch_start(&s->bridges, s->base, &launch->config);
+		resolv_watch_start(&s->resolv, s->base, launch);
+	}
 	if (r >= 0 && network_helper_is_needed(&launch->config))
 		r = network_helper_start(&s->network, &launch->config);
 	if (r >= 0)
@@ -761,6 +769,7 @@ int supervise(struct launch *launch)
 		.machined = MACHINED_NULL,
 		.network = NETWORK_HELPER_NULL,
 		.bridges = BRIDGE_WATCH_NULL,
+		.resolv = RESOLV_WATCH_NULL,
 		.reload = RELOAD_NULL,
 	};
 	int status;
@@ -769,6 +778,7 @@ int supervise(struct launch *launch)
 	launch->ports = &s.ports;
 	status = prepare(&s) < 0 || hold_ports(&s) < 0 ? EXIT_OWN : run_guests(&s);
 	bridge_watch_stop(&s.bridges);
+	resolv_watch_stop(&s.resolv);
 	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
 		(void)network_helper_cleanup(launch->config.name);
 	ports_release(&s.ports);

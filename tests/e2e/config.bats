@@ -67,6 +67,8 @@ Network|IPVLAN=fourteen-bytes|too long for the interface inside: name it, fourte
 Network|Interface=a/b|Interface=a/b: 'a/b' is not the name of an interface
 Network|NamespacePath=netns/x|NamespacePath=.*absolute
 Network|Naming=dutch|Naming=dutch: must be narthex
+Exec|ResolvConf=copy|ResolvConf=copy: must be auto, off, delete, or copy
+Exec|ResolvConf=bind-me|ResolvConf=bind-me: must be auto
 Network|Port=tcp|Port=tcp: 'tcp' is no IPv4 address
 Network|Port=sctp:80|Port=sctp:80: 'sctp' is no IPv4 address
 Network|Port=80:|Port=80:: must be \[tcp:\|udp:\]\[ADDRESS\]
