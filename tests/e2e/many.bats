@@ -1,11 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Twenty at once.
+# Twenty that boot systemd at once; a hundred small ones in networks of their own.
 
 load lib
 
 teardown() {
   guests_remove_all
+  rm -rf --one-file-system "${containers:?}/hundred"
 }
 
 @test "20 containers started at once, all answer, all stop, nothing is left" {
@@ -37,4 +38,62 @@ END
   for n in "${names[@]}"; do
     none_left "$n"
   done
+}
+
+# What all of them say, in order.
+hundred() { # CMD…: has number n, its last argument, say its name
+  local n
+  for n in {1..100}; do
+    "$@" "$n"
+  done
+}
+
+say_name() { # ADDRESS:PORT
+  timeout $((10 * slow)) socat -t5 - "tcp:$1" </dev/null
+}
+
+by_address() { # N
+  say_name "10.21.$1.2:80"
+}
+
+by_port() { # N
+  say_name "127.0.0.1:$((9000 + $1))"
+}
+
+has_interfaces() { # N
+  [ "$(ip -br link | wc -l)" = "$1" ]
+}
+
+@test "100 containers with networks of their own at once: all answer from the host and through a port each, nothing is left" {
+  local n units=() wanted rules before
+  before=$(ip -br link | wc -l)
+  rules=$(nft list tables)
+  guest_tree hundred busybox
+  printf '::respawn:/bin/nc -ll -p 80 -e /bin/hostname\n' >>"$containers/hundred/etc/inittab"
+  sed -i '/hostname -F/d' "$containers/hundred/etc/inittab"
+  mkdir -p "$conf_dir"
+  for n in {1..100}; do
+    cat >"$conf_dir/h$n.conf" <<END
+[Exec]
+Ephemeral=yes
+$([ "$flavour" = nouserns ] && echo PrivateUsers=no)
+[Files]
+Root=$containers/hundred
+[Network]
+HostAddress=10.21.$n.1
+LocalAddress=10.21.$n.2
+Port=tcp:$((9000 + n)):80
+END
+    units+=("container-h$n")
+  done
+  wanted=$(printf 'h%s\n' {1..100})
+  systemctl daemon-reload
+  timeout $((150 * slow)) systemctl start "${units[@]}"
+  poll 20 by_address 100
+  equal "$(hundred by_address)" "$wanted"
+  equal "$(hundred by_port)" "$wanted"
+  timeout $((150 * slow)) systemctl stop "${units[@]}"
+  none_left h
+  poll 10 has_interfaces "$before"
+  equal "$(nft list tables)" "$rules"
 }
