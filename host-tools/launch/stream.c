@@ -16,7 +16,10 @@
 #define READ_MAX 4096
 #define ESCAPED_MAX 4 /* bytes that one byte can become */
 #define HELD_MAX sizeof(((struct stream *)0)->held)
-#define LINE_EXTRA (ESCAPED_MAX * HELD_MAX + 2) /* held bytes, a newline, escape_text()'s NUL */
+#define LINE_MAX_LEN (8 * 1024) /* escaped it is below the 48 KiB of journald (LineMax=) */
+#define LINE_EXTRA                                                                                 \
+	(ESCAPED_MAX * HELD_MAX + 3) /* held bytes, two newlines, escape_text()'s NUL              \
+				      */
 
 int stream_reopen(int fd, int flags)
 {
@@ -65,22 +68,50 @@ static size_t cut_character(const char *data, size_t len)
 	return 0;
 }
 
-/* Appends guest text as lines: CR is dropped, a control byte becomes \xNN. */
+/*
+ * Whether text looks like the priority that sd-daemon(3) has at the start of a line: a guest's
+ * would be the host's journal's, and journald shows emergencies to everybody who is logged in. A
+ * '<' whose next byte has not come yet counts.
+ */
+static bool looks_like_priority(const char *text, size_t len, bool ends)
+{
+	if (len == 0 || text[0] != '<')
+		return false;
+	return len == 1 ? !ends : text[1] >= '0' && text[1] <= '9';
+}
+
+/*
+ * Appends guest text as lines: CR is dropped, a control byte becomes \xNN, and so does what would
+ * be a priority. Longer lines than LINE_MAX_LEN are broken here: journald would do it, and look for
+ * a priority in every piece.
+ */
 static void append_lines(struct stream *s, const char *data, size_t len)
 {
-	while (len > 0) {
-		const char *newline = memchr(data, '\n', len);
-		size_t n = newline ? (size_t)(newline - data) : len;
-		size_t text = n;
+	static const char less_than[] = "\\x3c";
 
+	while (len > 0) {
+		size_t most = LINE_MAX_LEN - s->line_len;
+		const char *newline = memchr(data, '\n', len < most + 1 ? len : most + 1);
+		size_t n = newline ? (size_t)(newline - data) : len < most ? len : most;
+		bool ends = newline || n < len;
+		size_t text, skip = 0;
+
+		if (!newline && ends)
+			n -= cut_character(data, n);
+		text = n;
 		while (text > 0 && data[text - 1] == '\r')
 			text--;
-		s->end += escape_text(s->buffer + s->end, BUFFER_SIZE - s->end, data, text);
-		s->at_line_start = newline != NULL;
-		if (newline) {
-			s->buffer[s->end++] = '\n';
-			n++;
+		if (s->line_len == 0 && looks_like_priority(data, text, ends)) {
+			memcpy(s->buffer + s->end, less_than, ESCAPED_MAX);
+			s->end += ESCAPED_MAX;
+			skip = 1;
 		}
+		s->end += escape_text(
+			s->buffer + s->end, BUFFER_SIZE - s->end, data + skip, text - skip);
+		s->line_len = ends ? 0 : s->line_len + text;
+		if (ends)
+			s->buffer[s->end++] = '\n';
+		n += newline != NULL;
 		data += n;
 		len -= n;
 	}
@@ -101,7 +132,7 @@ static void end_text(struct stream *s)
 {
 	append_lines(s, s->held, s->n_held);
 	s->n_held = 0;
-	if (!s->at_line_start)
+	if (s->line_len > 0)
 		s->buffer[s->end++] = '\n';
 }
 
@@ -212,7 +243,7 @@ int stream_start(struct stream *s, struct event_base *base, int from, int to)
 	s->to = to;
 	s->start = s->end = s->n_held = 0;
 	s->ended = false;
-	s->at_line_start = true;
+	s->line_len = 0;
 	s->to_is_socket = getsockopt(to, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
 	s->buffer = malloc(BUFFER_SIZE);
 	s->readable = event_new(base, from, EV_READ | EV_PERSIST, on_event, s);

@@ -13,7 +13,7 @@
 
 struct stream {
 	int from, to; /* owned; from is nonblocking or never blocks when readable */
-	bool lines;   /* guest text for people: whole lines, control bytes escaped */
+	bool lines;   /* guest text for people: lines of some length, control bytes escaped */
 	bool (*filter)(void *arg, const char *data, size_t len); /* false: stop here; NULL: none */
 	/*
 	 * Reading failed with EIO; true: it may be tried again. With it from is a terminal, which
@@ -26,8 +26,8 @@ struct stream {
 	size_t start, end;
 	char held[3]; /* lines: the beginning of a character that a read cut */
 	size_t n_held;
-	bool at_line_start;
-	bool ended; /* no more to read */
+	size_t line_len; /* lines: how much of the last one is there, without its end */
+	bool ended;	 /* no more to read */
 	bool to_is_socket;
 };
 

@@ -188,6 +188,15 @@ END
   plain "$out" || fail "the journal"
 }
 
+@test "no line of a guest's console is an emergency of the host's" {
+  inside mean 'printf "\n<0>urgent one\n\r<2>urgent two\n%09000d<0>urgent three\n" 0 >/dev/console'
+  poll 20 console_says 'urgent three'
+  # they are shown as they are, and are no more than what a console says
+  equal "$(console_says '\\x3c0>urgent one' | wc -l)" 1
+  equal "$(console_says '<2>urgent two' | wc -l)" 1
+  equal "$(journalctl --no-pager -q -o cat -p warning --since -1h | grep -c urgent)" 0
+}
+
 # --- the host's programs --------------------------------------------------------------------------------
 
 programs() {

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #define BIG (1024 * 1024)
+#define LINE_MAX_LEN (8 * 1024)
 #define BUFFER (64 * 1024) /* stream.h promises no more */
 
 static struct event_base *base;
@@ -577,13 +578,23 @@ static void lines_obey_nothing(void **state)
 		  "31m\n",
 			"\\xc2\\x9b"
 			"31m\n" }, /* CSI as one character */
-		{ "<3>forged\n", "<3>forged\n" },
+		{ "<3>forged\n", "\\x3c3>forged\n" },
+		{ "a\r\n<0>forged", "a\n\\x3c0>forged\n" },
+		{ "<html>\n<\n <3>\n", "<html>\n<\n <3>\n" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_lines(cases[i].text, strlen(cases[i].text), 0, cases[i].want,
 			strlen(cases[i].want));
 	assert_lines("a\0b\n", 4, 0, "a\\x00b\n", 7);
+}
+
+/* Nor does what comes in pieces, or after bytes of which nothing is left. */
+static void no_line_begins_with_a_priority(void **state)
+{
+	static const char text[] = "<0>a\n\r<1>b\n<2>", want[] = "\\x3c0>a\n\\x3c1>b\n\\x3c2>\n";
+
+	assert_lines(text, sizeof(text) - 1, 1, want, sizeof(want) - 1);
 }
 
 /* A character may come in two reads. */
@@ -598,21 +609,39 @@ static void lines_keep_characters_whole(void **state)
 		assert_lines(text, sizeof(text) - 1, piece, want, sizeof(want) - 1);
 }
 
+/* What lines_of_any_length() makes of len bytes that become like, each. */
+static size_t broken_lines(char *want, size_t len, const char *like)
+{
+	char *end = want;
+
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && i % LINE_MAX_LEN == 0)
+			*end++ = '\n';
+		end = stpcpy(end, like);
+	}
+	*end++ = '\n';
+	return (size_t)(end - want);
+}
+
 static void lines_of_any_length(void **state)
 {
-	_cleanup_free_ char *text = malloc(BIG), *want = malloc(4 * BIG + 1);
+	_cleanup_free_ char *text = malloc(BIG), *want = malloc(5 * BIG);
+	size_t n;
 
 	/* one line of 1 MiB, no newline at its end */
 	memset(text, 'l', BIG);
-	memcpy(want, text, BIG);
-	want[BIG] = '\n';
-	assert_lines(text, BIG, 0, want, BIG + 1);
+	n = broken_lines(want, BIG, "l");
+	assert_lines(text, BIG, 0, want, n);
 	/* as bad as it gets: every byte becomes four */
 	memset(text, 0x1b, BIG);
-	for (size_t i = 0; i < BIG; i++)
-		memcpy(want + 4 * i, "\\x1b", 4);
-	want[4 * BIG] = '\n';
-	assert_lines(text, BIG, 0, want, 4 * BIG + 1);
+	n = broken_lines(want, BIG, "\\x1b");
+	assert_lines(text, BIG, 0, want, n);
+	/* a priority where the line is broken */
+	memset(text, 'l', BIG);
+	memcpy(text + LINE_MAX_LEN, "<0>", 3);
+	memset(want, 'l', LINE_MAX_LEN);
+	(void)strcpy(want + LINE_MAX_LEN, "\n\\x3c0>l\n");
+	assert_lines(text, LINE_MAX_LEN + 4, 0, want, strlen(want));
 }
 
 /* --- descriptions --------------------------------------------------------------------------------
@@ -663,6 +692,7 @@ int main(void)
 		TEST(finish_gives_up_on_a_stuck_reader),
 		TEST(the_null_state_can_be_finished),
 		TEST(lines_obey_nothing),
+		TEST(no_line_begins_with_a_priority),
 		TEST(lines_keep_characters_whole),
 		TEST(lines_of_any_length),
 		TEST(reopening_leaves_the_original_alone),
