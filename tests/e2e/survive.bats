@@ -133,7 +133,7 @@ said() { # TEXT
   seq -f 'k%06.0f' 100000 | head -c 400000 >"$BATS_TEST_TMPDIR/keys"
   (cat "$BATS_TEST_TMPDIR/keys" >&$to) 3>&- &
   kill_agents live 10
-  poll 60 said done
+  poll 60 said "done"
   client_ends 30 0
   equal "$(inside live 'cat /root/typed')" "$(md5sum <"$BATS_TEST_TMPDIR/keys")"
 }
