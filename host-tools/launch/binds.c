@@ -405,7 +405,6 @@ int bind_clone(const struct build *build, const struct config_bind *bind)
 /* What the leader gets when it has its own mount namespace (live-binds.c). */
 static int bind_later(struct build *build, const struct config_bind *bind)
 {
-	_cleanup_close_ int target = -EBADF;
 	int mount = bind_clone(build, bind);
 	struct stat st;
 
@@ -415,8 +414,12 @@ static int bind_later(struct build *build, const struct config_bind *bind)
 		return mount;
 	build->live_binds[bind - build->launch->config.binds] = mount;
 	/* now, since the root may be read-only then; what is wrong with it is said then */
-	if (fstat(mount, &st) == 0 && !bind_is_below_live(&build->launch->config, bind))
-		target = tree_mount_point(build->root, bind->target, st.st_mode & S_IFMT);
+	if (fstat(mount, &st) == 0 && !bind_is_below_live(&build->launch->config, bind)) {
+		_cleanup_close_ int target =
+			tree_mount_point(build->root, bind->target, st.st_mode & S_IFMT);
+
+		(void)target;
+	}
 	return 0;
 }
 
