@@ -64,7 +64,9 @@ start_with() { # MODE [NETWORK]
   poll 10 resolvers_are dns 'nameserver 198.51.100.54'
   rm /etc/resolv.conf
   # the guest can't change what others could read, and nothing is written into its tree
-  inside dns 'echo evil >/etc/resolv.conf; rm -f /etc/resolv.conf; umount /etc/resolv.conf; true'
+  inside dns 'echo evil >/etc/resolv.conf; rm -f /etc/resolv.conf; true'
+  # what locks a mount is the user namespace
+  [ "$flavour" = nouserns ] || inside dns 'umount /etc/resolv.conf; true'
   equal "$(resolvers dns)" 'nameserver 198.51.100.54'
   equal "$(cat "$containers/dns/etc/resolv.conf")" ''
 }
