@@ -186,8 +186,8 @@ hold() { # DOOR COUNT [USER]
 @test "clients that come in and say nothing: a user of the host can't lock root out" {
   # all that are let in, and some
   hold login 1100 nobody
-  # whoever comes now, behind all of them, is told
-  run timeout $((60 * slow)) socat -u "unix:$doors/login.socket" -
+  # the next one, behind all of them, is told
+  run timeout $((60 * slow)) runuser -u nobody -- socat -u "unix:$doors/login.socket" -
   matches "$output" 'too many sessions of one user \(limit [0-9]+\)'
   loud_serves
   equal "$(inside loud 'echo here')" here
