@@ -75,6 +75,8 @@ static int setup(void **state)
 	(void)snprintf(name, sizeof(name), "test-%d", getpid());
 	launch = (struct launch){ .state = STATE_NULL, .cgroup = CGROUP_NULL, .notify_fd = -EBADF };
 	assert_int_equal(config_default(name, &launch.config), 0);
+	/* the host's resolvers are brought by the launcher's own work, which isn't done here */
+	assert_int_equal(config_set(&launch.config, "test", "Exec", "ResolvConf", "off"), 0);
 	launch.config.boot = false;
 	launch.boots = 1;
 	free(launch.config.root);
