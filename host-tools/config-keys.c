@@ -17,7 +17,6 @@
 #define LINK_KEY(key, parse, member) { "Link", key, parse, offsetof(struct config_link, member) }
 #define WHOLE(section, key, parse) { section, key, parse, 0 } /* sets more than one member */
 #define LIMIT_KEY(kind) KEY("Exec", "Limit" #kind, config_parse_limit, limits[RLIMIT_##kind])
-#define LATER(section, key) { section, key, NULL, 0 }
 
 const struct config_key config_keys[] = {
 	KEY("Exec", "Path", config_parse_path, path),
@@ -173,8 +172,7 @@ static int log_unknown_key(const char *where, const char *section, const char *k
 	escape_text(shown, sizeof(shown), key, strlen(key));
 	for (const struct config_key *k = config_keys; k->section; k++) {
 		if (strcmp(k->section, kind) == 0) {
-			if (k->parse)
-				nearest_offer(&nearest, k->key);
+			nearest_offer(&nearest, k->key);
 		} else if (!elsewhere && strcmp(k->key, key) == 0) {
 			elsewhere = k->section;
 		}
@@ -220,11 +218,6 @@ static int set_known_key(struct container_config *config, void *base, const stru
 	char shown[200], why[600];
 	int r;
 
-	if (!key->parse) {
-		log_error("%s: %s= in [%s] is not supported by this version", where, key->key,
-			key->section);
-		return -EINVAL;
-	}
 	r = key->parse(&value);
 	if (r == -EINVAL) {
 		escape_text(shown, sizeof(shown), text, strlen(text));
