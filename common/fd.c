@@ -83,7 +83,7 @@ int file_refresh(int dirfd, const char *path, const char *text)
 		return -errno;
 	n = fd_read_all(fd, len + 1, &there);
 	/* cut afterwards: never empty in between */
-	if (n != (ssize_t)len || memcmp(there, text, len) != 0)
+	if (n != (ssize_t)len || !there || memcmp(there, text, len) != 0)
 		if (fchmod(fd, 0644) < 0 || pwrite(fd, text, len, 0) != (ssize_t)len ||
 			ftruncate(fd, (off_t)len) < 0)
 			r = -errno;

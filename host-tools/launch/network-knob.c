@@ -84,6 +84,8 @@ static int open_file(char **ret)
 			n = -errno;
 	if (n >= 0)
 		n = fd_read_all(fd, FILE_MAX, ret);
+	if (n >= 0 && !*ret)
+		n = -ENOMEM;
 	return n < 0 ? (int)n : TAKE_FD(fd);
 }
 

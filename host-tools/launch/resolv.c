@@ -89,8 +89,8 @@ static int read_source(enum resolv_source source, bool own_network, char **ret)
 		*ret = calloc(1, 1);
 		return *ret ? 0 : -ENOMEM;
 	}
-	if (n < 0)
-		return (int)n;
+	if (n < 0 || !*ret)
+		return n < 0 ? (int)n : -ENOMEM;
 	/* strsep() of the last line needs no more room than its newline had, if it had one */
 	if (n > 0 && (*ret)[n - 1] != '\n') {
 		char *bigger = realloc(*ret, (size_t)n + 2);
@@ -168,7 +168,7 @@ static int copy(struct build *build, int etc, bool replace)
 		!S_ISREG(st.st_mode))
 		return 0;
 	r = resolv_read(&build->launch->config, &text);
-	if (r < 0)
+	if (r < 0 || !text)
 		return r;
 	if (*text == '\0') {
 		log_info("the host has no resolvers for container '%s' now: use ResolvConf=auto "
@@ -227,7 +227,9 @@ int resolv_apply(struct build *build)
 
 	if (action == RESOLV_OFF)
 		return 0;
-	etc = tree_mkdir_p(build->root, "/etc");
+	/* a tree without /etc wants none */
+	etc = action == RESOLV_AUTO ? tree_open(build->root, "/etc", S_IFDIR)
+				    : tree_mkdir_p(build->root, "/etc");
 	if (etc < 0)
 		return action == RESOLV_AUTO ? 0
 					     : log_errno(etc, "cannot open /etc in the container");

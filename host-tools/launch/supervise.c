@@ -793,5 +793,6 @@ int supervise(struct launch *launch)
 	if (s.base)
 		event_base_free(s.base);
 	launch->bridges = NULL;
+	launch->ports = NULL;
 	return status;
 }

@@ -640,7 +640,7 @@ static void lines_of_any_length(void **state)
 	memset(text, 'l', BIG);
 	memcpy(text + LINE_MAX_LEN, "<0>", 3);
 	memset(want, 'l', LINE_MAX_LEN);
-	(void)strcpy(want + LINE_MAX_LEN, "\n\\x3c0>l\n");
+	memcpy(want + LINE_MAX_LEN, "\n\\x3c0>l\n", sizeof("\n\\x3c0>l\n"));
 	assert_lines(text, LINE_MAX_LEN + 4, 0, want, strlen(want));
 }
 
