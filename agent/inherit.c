@@ -109,8 +109,8 @@ static size_t count(const struct listeners *listeners, const struct store *store
 
 	for (const struct listener *l = listeners->first; l; l = l->next)
 		n++;
-	LIST_FOREACH(slot, &store->used, entry)
-	n++;
+	for (slot = LIST_FIRST(&store->used); slot; slot = LIST_NEXT(slot, entry))
+		n++;
 	return n;
 }
 
@@ -176,8 +176,8 @@ int inherit_by_exec(const struct listeners *listeners, const struct sessions *se
 	}
 	for (const struct listener *l = listeners->first; l; l = l->next)
 		pass(&passed, l->door->name, l->fd);
-	LIST_FOREACH(slot, &sessions->store.used, entry)
-	pass(&passed, slot->name, slot->out);
+	for (slot = LIST_FIRST(&sessions->store.used); slot; slot = LIST_NEXT(slot, entry))
+		pass(&passed, slot->name, slot->out);
 	(void)fclose(passed.names);
 	r = place(passed.fds, passed.n);
 	if (r >= 0)

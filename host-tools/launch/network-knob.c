@@ -84,8 +84,6 @@ static int open_file(char **ret)
 			n = -errno;
 	if (n >= 0)
 		n = fd_read_all(fd, FILE_MAX, ret);
-	if (n >= 0 && !*ret)
-		n = -ENOMEM;
 	return n < 0 ? (int)n : TAKE_FD(fd);
 }
 
@@ -99,7 +97,7 @@ int knob_is_to_be_borrowed(enum knob knob, const char *interface)
 		return access(knob_path(path, knob, interface, knobs[knob].file), F_OK) < 0 ? -errno
 											    : 1;
 	fd = open_file(&text);
-	if (fd < 0 || asprintf(&line, " %s %s\n", knobs[knob].name, interface) < 0)
+	if (fd < 0 || !text || asprintf(&line, " %s %s\n", knobs[knob].name, interface) < 0)
 		return log_errno(fd < 0 ? fd : -ENOMEM, "cannot read %s", KNOB_FILE);
 	return strstr(text, line) != NULL;
 }
@@ -122,8 +120,8 @@ int knob_borrow(enum knob knob, const char *interface, const char *name)
 	bool on = knob_is_on(knob, interface);
 	int r;
 
-	if (fd < 0)
-		return log_errno(fd, "cannot read %s", KNOB_FILE);
+	if (fd < 0 || !text)
+		return log_errno(fd < 0 ? fd : -ENOMEM, "cannot read %s", KNOB_FILE);
 	if (asprintf(&mine, "%s %s %s\n", name, knobs[knob].name, interface) < 0)
 		return -ENOMEM;
 	if (on && !strstr(text, mine + strlen(name)))
@@ -169,7 +167,7 @@ int knob_return_all(const char *name)
 	if (access(KNOB_FILE, F_OK) < 0)
 		return 0;
 	fd = open_file(&text);
-	left = fd >= 0 ? calloc(1, strlen(text) + 1) : NULL;
+	left = fd >= 0 && text ? calloc(1, strlen(text) + 1) : NULL;
 	if (!left)
 		return log_errno(fd < 0 ? fd : -ENOMEM, "cannot read %s", KNOB_FILE);
 	for (const char *p = text; *p; p += strcspn(p, "\n") + 1) {

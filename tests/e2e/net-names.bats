@@ -147,7 +147,7 @@ options edns0')"
 @test "a tree that wants the host's files written or shown gets neither" {
   guest_tree dns busybox
   echo canary >/run/canary
-  ln -s /run/canary "$containers/dns/etc/resolv.conf"
+  ln -sf /run/canary "$containers/dns/etc/resolv.conf"
   start_with replace-host
   equal "$(cat /run/canary)" canary
   guest_stop dns
