@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "syscalls.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -66,19 +67,21 @@ static void from_wait_status(int status, siginfo_t *ret)
 	}
 }
 
-/* Of a process that wasn't our child. */
+/*
+ * Of a process that wasn't our child. In this order: how it ended is there before its number is
+ * gone, so of one that is gone the kernel knows it, or never will.
+ */
 static int ask_kernel(int pidfd, siginfo_t *ret)
 {
 	struct pidfd_exit_info info = { .mask = PIDFD_INFO_EXIT };
+	bool gone = syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH;
 
 	if (ioctl(pidfd, PIDFD_GET_EXIT_INFO, &info) == 0 && (info.mask & PIDFD_INFO_EXIT)) {
 		ret->si_pid = 1; /* somebody: it is known */
 		from_wait_status(info.exit_code, ret);
 		return 0;
 	}
-	/* reaped, and nobody has kept how */
-	return syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 && errno == ESRCH ? 0
-										       : -EAGAIN;
+	return gone ? 0 : -EAGAIN;
 }
 
 int leader_reap(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage)
