@@ -24,7 +24,10 @@ teardown_file() {
 
 # Starts a client in the background, with nothing to read.
 client() { # CMD…
-  "$@" < <(exec sleep 600) >/dev/null 2>&1 3>&- &
+  local silence=$BATS_TEST_TMPDIR/silence
+  # no process at its other end, which would hold the test's own descriptors
+  [ -p "$silence" ] || mkfifo "$silence"
+  "$@" <>"$silence" >/dev/null 2>&1 3>&- &
   echo $! >>"$BATS_TEST_TMPDIR/pids"
 }
 
