@@ -204,6 +204,7 @@ let
     o.additionalCapabilities
     o.enableTun
     o.tmpfs
+    o.copyResolvConf
     o.privateNetwork
     o.networkNamespace
   ];

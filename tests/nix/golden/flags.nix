@@ -1,5 +1,6 @@
 # what systemd-nspawn's flags become
 {
+  copyResolvConf = false;
   extraFlags = [
     "--bind=/srv:/srv:idmap"
     "--bind-ro=/etc/hosts"
