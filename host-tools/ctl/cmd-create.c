@@ -424,6 +424,12 @@ static int make_profile(struct create *create)
 	if (!create->system || !nix_is_here() ||
 		strncmp(create->system->value, STORE, strlen(STORE)) != 0)
 		return 0;
+	if (profile_name_is_generation(create->name)) {
+		log_error("create: a container with a profile can't be named '%s': Nix names the "
+			  "generations of another one so; choose another name",
+			create->name);
+		return -EINVAL;
+	}
 	(void)snprintf(create->profile, sizeof(create->profile), PROFILES_DIR "/%s", create->name);
 	r = profile_set("create", create->profile, create->system->value);
 	create->system->value = create->profile;

@@ -49,6 +49,21 @@ bool profile_is_usable(const char *verb, const char *path)
 	return true;
 }
 
+bool profile_name_is_generation(const char *name)
+{
+	static const char suffix[] = "-link";
+	size_t len = strlen(name), digits = 0;
+
+	if (len < sizeof(suffix) || strcmp(name + len - (sizeof(suffix) - 1), suffix) != 0)
+		return false;
+	len -= sizeof(suffix) - 1;
+	while (len > 0 && name[len - 1] >= '0' && name[len - 1] <= '9') {
+		len--;
+		digits++;
+	}
+	return digits > 0 && len > 1 && name[len - 1] == '-';
+}
+
 /* --- reading ------------------------------------------------------------------------------- */
 
 /* N of "BASE-N-link", 0 for other names. */

@@ -36,6 +36,10 @@ bool nix_is_here(void);
  */
 bool profile_is_usable(const char *verb, const char *path);
 
+/* Whether Nix would name a generation of another profile like this: "web-2-link" is web's second.
+ */
+bool profile_name_is_generation(const char *name);
+
 /* Reads it; one that isn't there has no generations. 0 or -errno. Doesn't log. */
 int profile_read(const char *path, struct profile *ret);
 void profile_done(struct profile *profile);

@@ -108,6 +108,11 @@ noted() { # TIME FROM TO: since then, exactly once
   run narthex rollback foo
   equal "$status" 125
   matches "$output" "no earlier generation"
+  # nor can a container take the name of one of them
+  run narthex create foo-2-link --path "$two"
+  equal "$status" 125
+  matches "$output" "can't be named 'foo-2-link'"
+  [ ! -e "$containers/foo-2-link" ] && [ ! -e "$conf_dir/foo-2-link.conf" ]
   narthex stop foo
   run narthex switch foo --path "$two"
   equal "$status" 0

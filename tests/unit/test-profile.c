@@ -81,9 +81,21 @@ static void what_can_be_one(void **state)
 	assert_false(profile_is_usable("test", "/nix/var/nix/profiles/per-container/foo/system"));
 }
 
+static void names_of_generations(void **state)
+{
+	assert_true(profile_name_is_generation("web-2-link"));
+	assert_true(profile_name_is_generation("a-b-10-link"));
+	assert_false(profile_name_is_generation("web"));
+	assert_false(profile_name_is_generation("web-link"));
+	assert_false(profile_name_is_generation("2-link"));
+	assert_false(profile_name_is_generation("web2-link"));
+	assert_false(profile_name_is_generation("web-2-link2"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_of_generations),
 		cmocka_unit_test(generations_are_in_order),
 		cmocka_unit_test(what_is_not_there_has_none),
 		cmocka_unit_test(a_file_is_no_profile),
