@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "seccomp.h"
 
+#include "../seccomp/seccomp-data.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "helper.h"
@@ -9,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -50,22 +50,6 @@ int seccomp_apply_program(const struct seccomp_program *program)
 }
 
 /* --- SuppressSync= -------------------------------------------------------------------------- */
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define NATIVE_ARCH AUDIT_ARCH_RISCV64
-#else
-#error "this architecture's AUDIT_ARCH_ constant has to be added here"
-#endif
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define LOW_WORD(n) (offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t))
-#else
-#define LOW_WORD(n) (offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t) + 4)
-#endif
 
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
 #define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))

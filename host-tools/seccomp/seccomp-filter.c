@@ -16,31 +16,15 @@
  */
 #include "seccomp-filter.h"
 
+#include "seccomp-data.h"
 #include "seccomp-table.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined(__x86_64__)
-#define NATIVE_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define NATIVE_ARCH AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define NATIVE_ARCH AUDIT_ARCH_RISCV64
-#else
-#error "this architecture's AUDIT_ARCH_ constant has to be added here"
-#endif
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define LOW_WORD 0
-#else
-#define LOW_WORD 4
-#endif
 
 _Noreturn void seccomp_die(const char *what, const char *which)
 {
@@ -194,7 +178,7 @@ static void emit_load(struct filter *f, size_t offset)
 
 static void emit_load_argument(struct filter *f, unsigned int argument)
 {
-	emit_load(f, offsetof(struct seccomp_data, args) + argument * sizeof(uint64_t) + LOW_WORD);
+	emit_load(f, LOW_WORD(argument));
 }
 
 static void emit_return(struct filter *f, int error)
