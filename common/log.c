@@ -98,3 +98,11 @@ int log_errno(int r, const char *format, ...)
 	va_end(ap);
 	return r;
 }
+
+void log_relay(const char *line)
+{
+	if (line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>')
+		log_message(line[1] - '0', "%s", line + 3);
+	else if (line[0])
+		log_message(LOG_ERR, "%s", line);
+}

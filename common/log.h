@@ -38,6 +38,9 @@ void log_message(int priority, const char *format, ...) __attribute__((format(pr
  */
 int log_errno(int r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Logs a line that another program of ours has said on a stderr for the journal (sd-daemon(3)). */
+void log_relay(const char *line);
+
 #define log_error(...) log_message(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
 #define log_info(...) log_message(LOG_INFO, __VA_ARGS__)

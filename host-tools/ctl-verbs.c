@@ -32,10 +32,11 @@ const struct verb ctl_verbs[] = {
 	},
 	{
 		.name = "reload",
-		.args = "[--dry-run] NAME…",
+		.args = "[--dry-run] [--launcher] NAME…",
 		.help = "apply a changed configuration to running containers",
 		.more = "Prints what was applied and what needs a restart. All of it is applied, "
-			"or nothing.",
+			"or nothing.\nThe installed launcher takes the place of the running "
+			"one; --launcher does only that.",
 	},
 	{
 		.name = "switch",

@@ -7,6 +7,7 @@
 
 #include "../containers.h"
 #include "../launcher-status.h"
+#include "../program.h"
 #include "activate.h"
 #include "bus.h"
 #include "cleanup.h"
@@ -22,14 +23,23 @@
 
 const struct verb_option reload_options[] = {
 	{ "dry-run", NULL, NULL, .help = "change nothing, say what would be done", .letter = 'n' },
+	{ "launcher", NULL, NULL, .help = "only replace the launcher; without NAME of all" },
 	{},
+};
+
+struct options {
+	bool dry_run, launcher;
 };
 
 static int on_option(void *userdata, const struct verb_option *option, const char *arg)
 {
-	(void)option;
+	struct options *options = userdata;
+
 	(void)arg;
-	*(bool *)userdata = true;
+	if (strcmp(option->name, "launcher") == 0)
+		options->launcher = true;
+	else
+		options->dry_run = true;
 	return 0;
 }
 
@@ -149,26 +159,107 @@ static int activate(const char *name)
 	return status == 0 ? 0 : -EIO;
 }
 
-static int reload_one(const char *name, bool dry_run)
-{
-	bool needs_restart;
-	int r = container_reload(name, dry_run, false, &needs_restart);
+/* --- the launcher --------------------------------------------------------------------------- */
 
-	return r < 0 || dry_run ? r : activate(name);
+/* Shows what the launcher has answered. 1: it is another one now, 0: it is ours already, -EIO: it
+ * stays, and the lines say why. */
+static int take_upgrade_answer(char *answer, bool must)
+{
+	char *rest = answer;
+	const char *verdict = strsep(&rest, "\n"), *line, *why;
+	bool ok = strcmp(verdict, "ok") == 0, any = false;
+
+	if (!ok && strcmp(verdict, "failed") != 0)
+		return -EOPNOTSUPP;
+	while ((line = strsep(&rest, "\n"))) {
+		any |= *line != '\0';
+		why = must ? NULL : labelled(line, "error");
+		if (why) {
+			char text[4096];
+
+			(void)escape_text(text, sizeof(text), why, strlen(why));
+			log_warning("reload: %s", text);
+		} else {
+			show(line);
+		}
+	}
+	return ok ? any : -EIO;
+}
+
+/* must: that is what was asked for. Else a container whose launcher stays is no failure, and one
+ * that doesn't run none yet. */
+static int upgrade(const char *name, bool dry_run, bool must)
+{
+	_cleanup_free_ char *answer = NULL, *path = NULL, *request = NULL;
+	int r = program_find("narthex-launch", &path);
+
+	if (r >= 0 &&
+		asprintf(&request, "%s %s", dry_run ? "upgrade-dry-run" : "upgrade", path) < 0)
+		r = -ENOMEM;
+	if (r >= 0)
+		r = launcher_request(name, request, DEADLINE_SEC, &answer);
+	if (r >= 0)
+		r = take_upgrade_answer(answer, must);
+	if (r == -EOPNOTSUPP)
+		log_message(must ? LOG_ERR : LOG_WARNING,
+			"reload: the launcher of container '%s' is older than this program: "
+			"restart "
+			"the container to replace it",
+			name);
+	else if (r < 0 && r != -EIO && must)
+		log_errno(r, "reload: cannot reach container '%s'", name);
+	return r;
+}
+
+/* After a new package was installed: whatever runs goes on under the new launcher. */
+static int upgrade_all(bool dry_run)
+{
+	_cleanup_(containers_freep) char **names = NULL;
+	int r = containers_list(&names), status = 0;
+
+	if (r < 0)
+		return log_errno(r, "reload: cannot list the containers");
+	for (char **name = names; *name; name++) {
+		struct launcher_status state = LAUNCHER_STATUS_NULL;
+
+		/* one in the foreground is its caller's */
+		if (!container_is_configured(*name) || launcher_ask(*name, &state) < 0)
+			continue;
+		launcher_status_done(&state);
+		if (upgrade(*name, dry_run, true) < 0)
+			status = -EIO;
+	}
+	return status;
+}
+
+static int reload_one(const char *name, const struct options *options)
+{
+	bool needs_restart, upgraded;
+	int r;
+
+	if (options->launcher)
+		return container_is_known("reload", name) ? upgrade(name, options->dry_run, true)
+							  : -ENOENT;
+	/* the configuration may be for the new launcher */
+	upgraded = upgrade(name, options->dry_run, false) > 0;
+	r = container_reload(name, options->dry_run, upgraded, &needs_restart);
+	return r < 0 || options->dry_run ? r : activate(name);
 }
 
 int cmd_reload(const struct verb *verb, int argc, char **argv)
 {
-	bool dry_run = false;
-	int first, status = verb_parse(verb, argc, argv, on_option, &dry_run, &first);
+	struct options options = {};
+	int first, status = verb_parse(verb, argc, argv, on_option, &options, &first);
 
 	if (status >= 0)
 		return status;
-	if (first == argc)
+	if (first == argc && !options.launcher)
 		return verb_usage(verb);
 	status = 0;
+	if (first == argc && upgrade_all(options.dry_run) < 0)
+		status = STATUS_FAILED;
 	for (; first < argc; first++)
-		if (reload_one(argv[first], dry_run) < 0)
+		if (reload_one(argv[first], &options) < 0)
 			status = STATUS_FAILED;
 	return status;
 }

@@ -219,6 +219,12 @@ void bridge_watch_start(
 		bridge_watch_stop(watch);
 }
 
+void bridge_watch_attach(struct bridge_watch *watch)
+{
+	if (watch->n > 0)
+		attach(watch);
+}
+
 void bridge_watch_stop(struct bridge_watch *watch)
 {
 	if (watch->message)

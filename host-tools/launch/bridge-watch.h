@@ -36,5 +36,8 @@ struct bridge_watch {
 void bridge_watch_start(
 	struct bridge_watch *watch, struct event_base *base, const struct container_config *config);
 
+/* Has the links made ports of their bridges again, whatever has happened while nobody watched. */
+void bridge_watch_attach(struct bridge_watch *watch);
+
 /* Ends it. Safe on the null state, which it leaves. */
 void bridge_watch_stop(struct bridge_watch *watch);

@@ -157,7 +157,7 @@ int console_start(struct console *console, int console_fd)
 	if (console->mode != CONSOLE_PIPES) {
 		console->out.revive = keep_slave_open;
 		console->out.arg = console;
-		if (!keep_slave_open(console))
+		if (console->slave_fd < 0 && !keep_slave_open(console))
 			return log_errno(console->slave_fd, "cannot open the container's console");
 	}
 	switch (console->mode) {
@@ -171,6 +171,17 @@ int console_start(struct console *console, int console_fd)
 	console->out.lines = true;
 	return start_stream(console, &console->out, fcntl(console_fd, F_DUPFD_CLOEXEC, 3),
 		stream_reopen(STDOUT_FILENO, O_WRONLY));
+}
+
+void console_hand_over(struct console *console, struct hand_over *h)
+{
+	if (h->reading) {
+		console->mode = CONSOLE_LINES;
+		for (int i = 0; i < 3; i++)
+			console->guest.fds[i] = console->pipe_fds[i] = -EBADF;
+	}
+	console->slave_fd = hand_over_fd(h, "slave", console->slave_fd);
+	stream_hand_over(&console->out, h);
 }
 
 void console_hang_up(struct console *console)

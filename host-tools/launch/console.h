@@ -39,6 +39,10 @@ int console_prepare(struct console *console, const struct launch *launch, struct
 /* A guest runs: starts copying. console_fd: the console's master, borrowed. Logs. 0 or -errno. */
 int console_start(struct console *console, int console_fd);
 
+/* A console whose output becomes lines, and its guest, go on under the next launcher: there
+ * console_start() follows. */
+void console_hand_over(struct console *console, struct hand_over *h);
+
 /* The caller's terminal has a new size. */
 void console_resize(struct console *console);
 

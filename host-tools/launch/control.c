@@ -6,14 +6,14 @@
 #include "log.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define REQUEST_MAX 256
-#define BACKLOG 16
+#define REQUEST_MAX (PATH_MAX + 32)
 static const struct timeval request_deadline = { .tv_sec = 5 };
 
 struct client {
@@ -64,26 +64,42 @@ static void reply_pty(struct control *control, int fd)
 	(void)close(fds[1]);
 }
 
-enum control_request control_parse(const char *request, size_t len)
+enum control_request control_parse(const char *request, size_t len, const char **ret_argument)
 {
-	static const char *const words[] = {
-		[CONTROL_STATUS] = "status",
-		[CONTROL_PTY] = "pty",
-		[CONTROL_RELOAD] = "reload",
-		[CONTROL_RELOAD_DRY_RUN] = "reload dry-run",
+	static const struct {
+		const char *word;
+		bool has_argument;
+	} words[] = {
+		[CONTROL_STATUS] = { "status", false },
+		[CONTROL_PTY] = { "pty", false },
+		[CONTROL_RELOAD] = { "reload", false },
+		[CONTROL_RELOAD_DRY_RUN] = { "reload dry-run", false },
+		[CONTROL_UPGRADE] = { "upgrade ", true },
+		[CONTROL_UPGRADE_DRY_RUN] = { "upgrade-dry-run ", true },
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strlen(words[i]) == len && memcmp(words[i], request, len) == 0)
-			return (enum control_request)i;
+	*ret_argument = "";
+	if (strlen(request) != len)
+		return CONTROL_UNKNOWN;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		size_t n = strlen(words[i].word);
+
+		if (strncmp(words[i].word, request, n) != 0 ||
+			(request[n] != '\0') != words[i].has_argument)
+			continue;
+		*ret_argument = request + n;
+		return (enum control_request)i;
+	}
 	return CONTROL_UNKNOWN;
 }
 
-static void answer(struct client *client, int fd, enum control_request request)
+static void answer(struct client *client, int fd, const char *request, size_t len)
 {
 	struct control *control = client->control;
+	const char *argument;
+	enum control_request what = control_parse(request, len, &argument);
 
-	switch (request) {
+	switch (what) {
 	case CONTROL_STATUS:
 		reply_status(control, fd);
 		break;
@@ -92,11 +108,15 @@ static void answer(struct client *client, int fd, enum control_request request)
 		break;
 	case CONTROL_RELOAD:
 	case CONTROL_RELOAD_DRY_RUN:
-		control->reload(
-			control->arg, request == CONTROL_RELOAD_DRY_RUN, TAKE_FD(client->fd));
+		control->reload(control->arg, what == CONTROL_RELOAD_DRY_RUN, TAKE_FD(client->fd));
+		break;
+	case CONTROL_UPGRADE:
+	case CONTROL_UPGRADE_DRY_RUN:
+		control->upgrade(control->arg, argument, what == CONTROL_UPGRADE_DRY_RUN,
+			TAKE_FD(client->fd));
 		break;
 	case CONTROL_UNKNOWN:
-		reply(fd, "error: unknown request: status, pty or reload", NULL, 0);
+		reply(fd, "error: unknown request: status, pty, reload or upgrade", NULL, 0);
 		break;
 	}
 }
@@ -105,11 +125,36 @@ static void on_request(int fd, short what, void *arg)
 {
 	struct client *client = arg;
 	char request[REQUEST_MAX];
-	ssize_t n = what & EV_TIMEOUT ? 0 : recv(fd, request, sizeof(request), MSG_DONTWAIT);
+	ssize_t n = what & EV_TIMEOUT ? 0 : recv(fd, request, sizeof(request) - 1, MSG_DONTWAIT);
 
-	if (n > 0)
-		answer(client, fd, control_parse(request, (size_t)n));
+	if (n > 0) {
+		request[n] = '\0';
+		answer(client, fd, request, (size_t)n);
+	}
 	client_free(client);
+}
+
+static void add_client(struct control *control, int fd_consumed)
+{
+	_cleanup_close_ int fd = fd_consumed;
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return;
+	client->control = control;
+	client->readable = event_new(control->base, fd, EV_READ, on_request, client);
+	if (!client->readable || event_add(client->readable, &request_deadline) < 0) {
+		if (client->readable)
+			event_free(client->readable);
+		free(client);
+		return;
+	}
+	client->fd = TAKE_FD(fd);
+	client->next = control->clients;
+	client->at = &control->clients;
+	if (client->next)
+		client->next->at = &client->next;
+	control->clients = client;
 }
 
 static void on_connection(int fd, short what, void *arg)
@@ -118,29 +163,22 @@ static void on_connection(int fd, short what, void *arg)
 	_cleanup_close_ int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct ucred ucred;
 	socklen_t len = sizeof(ucred);
-	struct client *client;
 
 	(void)what;
 	if (peer < 0 || getsockopt(peer, SOL_SOCKET, SO_PEERCRED, &ucred, &len) < 0 ||
 		ucred.uid != 0)
 		return;
-	client = calloc(1, sizeof(*client));
-	if (!client)
-		return;
-	client->control = control;
-	client->readable = event_new(control->base, peer, EV_READ, on_request, client);
-	if (!client->readable || event_add(client->readable, &request_deadline) < 0) {
-		if (client->readable)
-			event_free(client->readable);
-		free(client);
-		return;
-	}
-	client->fd = TAKE_FD(peer);
-	client->next = control->clients;
-	client->at = &control->clients;
-	if (client->next)
-		client->next->at = &client->next;
-	control->clients = client;
+	add_client(control, TAKE_FD(peer));
+}
+
+static int listen_on(struct control *control, struct event_base *base)
+{
+	control->base = base;
+	control->listening =
+		event_new(base, control->fd, EV_READ | EV_PERSIST, on_connection, control);
+	if (!control->listening || event_add(control->listening, NULL) < 0)
+		return log_errno(-ENOMEM, "cannot watch the control socket");
+	return 0;
 }
 
 int control_start(struct control *control, struct event_base *base, const struct state *state)
@@ -153,17 +191,45 @@ int control_start(struct control *control, struct event_base *base, const struct
 	(void)snprintf(address.sun_path, sizeof(address.sun_path),
 		"/proc/self/fd/%d/launcher.socket", state->dir_fd);
 	if (r >= 0 && (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-			      listen(fd, BACKLOG) < 0))
+			      listen(fd, CONTROL_BACKLOG) < 0))
 		r = -errno;
 	(void)umask(mask);
 	if (r < 0)
 		return log_errno(r, "cannot listen on " RUN_DIR "/%s/launcher.socket", state->name);
-	control->base = base;
-	control->listening = event_new(base, fd, EV_READ | EV_PERSIST, on_connection, control);
-	if (!control->listening || event_add(control->listening, NULL) < 0)
-		return log_errno(-ENOMEM, "cannot watch the control socket");
 	control->fd = TAKE_FD(fd);
-	return 0;
+	return listen_on(control, base);
+}
+
+void control_hand_over(struct control *control, struct hand_over *h)
+{
+	const struct client *client = control->clients;
+	size_t n = 0;
+
+	while (n < CONTROL_BACKLOG && client) {
+		client = client->next;
+		n++;
+	}
+	control->fd = hand_over_fd(h, "control", control->fd);
+	n = hand_over_count(h, "clients", n, CONTROL_BACKLOG);
+	client = control->clients;
+	for (size_t i = 0; i < n; i++) {
+		int fd = hand_over_fd(h, "client", client ? client->fd : -EBADF);
+
+		if (h->reading)
+			control->adopted[control->n_adopted++] = fd;
+		else
+			client = client->next;
+	}
+}
+
+int control_resume(struct control *control, struct event_base *base)
+{
+	int r = listen_on(control, base);
+
+	for (size_t i = 0; i < control->n_adopted; i++)
+		add_client(control, TAKE_FD(control->adopted[i]));
+	control->n_adopted = 0;
+	return r;
 }
 
 void control_stop(struct control *control)

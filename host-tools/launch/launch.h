@@ -20,6 +20,8 @@ enum init_kind {
 	INIT_COMMAND, /* Boot=no */
 };
 
+#define EXIT_OWN 125 /* for anything of the launcher's own */
+
 /* Where the container finds its unit's credentials. */
 #define CREDENTIALS_INSIDE "/run/host/credentials"
 
@@ -41,6 +43,7 @@ struct launch {
 	struct ports *ports;	 /* the host's that are forwarded to it */
 	struct bridge_watch *bridges;  /* looks at config's bridges */
 	struct seccomp_program filter; /* with the changes of SystemCallFilter= */
+	char **argv;		       /* for the next launcher in this process */
 };
 
 /*

@@ -54,6 +54,14 @@ void live_binds_close(struct live_binds *binds)
 	*binds = (struct live_binds){};
 }
 
+void live_binds_hand_over(struct live_binds *binds, struct hand_over *h, size_t n)
+{
+	if (h->reading && live_binds_init(binds, n) < 0)
+		h->error = -ENOMEM;
+	for (size_t i = 0; i < n && h->error == 0; i++)
+		binds->mounts[i] = hand_over_fd(h, "bind", binds->mounts[i]);
+}
+
 /* --- locking ---------------------------------------------------------------------------------- */
 
 #define SLOT_SIZE 24

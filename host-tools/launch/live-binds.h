@@ -7,6 +7,7 @@
  * are given, -EBADF is skipped.
  */
 
+#include "hand-over.h"
 #include "mounts.h"
 
 /* What the launcher keeps: one mount for each bind of its configuration, -EBADF for those that are
@@ -21,6 +22,9 @@ int live_binds_init(struct live_binds *binds, size_t n);
 
 /* Closes all and leaves the null state. */
 void live_binds_close(struct live_binds *binds);
+
+/* The next launcher gets them. n: how many binds there are. */
+void live_binds_hand_over(struct live_binds *binds, struct hand_over *h, size_t n);
 
 /*
  * Locks the flags of detached mounts, so that the guest's root can't make a read-only one writable:

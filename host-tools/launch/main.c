@@ -7,6 +7,7 @@
 #include "../name.h"
 #include "cgroup.h"
 #include "cleanup.h"
+#include "hand-over.h"
 #include "kernel.h"
 #include "launch.h"
 #include "log.h"
@@ -22,7 +23,6 @@
 #include <sys/stat.h>
 
 #define EXIT_USAGE 2
-#define EXIT_OWN 125
 
 static const char *arg_name;
 static const char *arg_config;
@@ -307,11 +307,29 @@ static int start(struct launch *launch)
 	return supervise(launch);
 }
 
-static int run(void)
+/*
+ * Another launcher has executed this one in its place, or only for a look ("check:" before the
+ * number). False: this is a start.
+ */
+static bool take_hand_over(int *ret_fd, bool *ret_check)
+{
+	const char *value = getenv(HAND_OVER_VARIABLE);
+
+	if (!value)
+		return false;
+	*ret_check = strncmp(value, "check:", 6) == 0;
+	*ret_fd = (int)strtol(*ret_check ? value + 6 : value, NULL, 10);
+	(void)unsetenv(HAND_OVER_VARIABLE);
+	return true;
+}
+
+static int run(char **argv)
 {
 	struct launch launch = { .state = STATE_NULL, .cgroup = CGROUP_NULL, .notify_fd = -EBADF };
-	int status = EXIT_OWN;
+	int status = EXIT_OWN, fd;
+	bool check;
 
+	launch.argv = argv;
 	launch.foreground = arg_foreground;
 	launch.has_file = !arg_root;
 	launch.config_file = arg_config;
@@ -319,13 +337,17 @@ static int run(void)
 	launch.service = !arg_foreground && getenv("INVOCATION_ID") && getenv("NOTIFY_SOCKET");
 	if (launch.service)
 		launch.credentials = getenv("CREDENTIALS_DIRECTORY");
-	if ((arg_root ? config_from_options(&launch.config)
-		      : config_load(arg_name, arg_config, &launch.config)) >= 0 &&
-		check_root(&launch.config) >= 0 && find_bundle(&launch.bundle) >= 0 &&
-		seccomp_change(&launch.config, &launch.filter) >= 0 &&
-		cgroup_enter_supervisor(launch.service) >= 0 &&
-		state_acquire(launch.config.name, &launch.state) >= 0 &&
-		uid_range_acquire(&launch.config, &launch.range) >= 0)
+	if (take_hand_over(&fd, &check)) {
+		if (find_bundle(&launch.bundle) < 0)
+			_exit(EXIT_OWN);
+		status = supervise_next(&launch, fd, check);
+	} else if ((arg_root ? config_from_options(&launch.config)
+			     : config_load(arg_name, arg_config, &launch.config)) >= 0 &&
+		   check_root(&launch.config) >= 0 && find_bundle(&launch.bundle) >= 0 &&
+		   seccomp_change(&launch.config, &launch.filter) >= 0 &&
+		   cgroup_enter_supervisor(launch.service) >= 0 &&
+		   state_acquire(launch.config.name, &launch.state) >= 0 &&
+		   uid_range_acquire(&launch.config, &launch.range) >= 0)
 		status = start(&launch);
 	if (launch.state.lock_fd >= 0)
 		overlays_forget(&launch.config);
@@ -398,7 +420,7 @@ int main(int argc, char **argv)
 	if (arg_cleanup)
 		status = cleanup();
 	else
-		status = check_kernel() < 0 ? EXIT_OWN : run();
+		status = check_kernel() < 0 ? EXIT_OWN : run(argv);
 	free(arg_sets);
 	return status;
 }

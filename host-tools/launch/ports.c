@@ -169,6 +169,27 @@ void ports_settle(struct ports *ports, int dir_fd, const struct config_port *lis
 		log_errno(r, "cannot write the list of ports");
 }
 
+void ports_hand_over(
+	struct ports *ports, struct hand_over *h, const struct config_port *list, size_t n)
+{
+	size_t count = hand_over_count(h, "ports", ports->n, n);
+
+	if (h->reading)
+		ports->held = calloc(count + 1, sizeof(*ports->held));
+	if (h->reading && !ports->held)
+		h->error = -ENOMEM;
+	for (size_t i = 0; i < count && h->error == 0; i++) {
+		size_t which = 0;
+
+		while (!h->reading && which < n && !is_same(&ports->held[i].port, &list[which]))
+			which++;
+		which = hand_over_count(h, "port", which, n - 1);
+		ports->held[i].port = list[which];
+		ports->held[i].fd = hand_over_fd(h, "socket", ports->held[i].fd);
+		ports->n = i + 1;
+	}
+}
+
 void ports_release(struct ports *ports)
 {
 	let_go_from(ports, 0);

@@ -11,6 +11,7 @@
  */
 
 #include "../config.h"
+#include "hand-over.h"
 
 struct held_port;
 
@@ -29,6 +30,10 @@ int ports_reserve(struct ports *ports, const char *name, const struct config_por
 /* Lets go of all but list, and notes it in the container's directory for whoever asks whose a port
  * is. dir_fd: /run/narthex/NAME, borrowed. Logs. */
 void ports_settle(struct ports *ports, int dir_fd, const struct config_port *list, size_t n);
+
+/* The next launcher goes on holding them. list: the configuration's, the same there. */
+void ports_hand_over(
+	struct ports *ports, struct hand_over *h, const struct config_port *list, size_t n);
 
 /* Lets go of all. Leaves the null state. */
 void ports_release(struct ports *ports);

@@ -113,12 +113,8 @@ static void take_words(struct reload *reload)
 		return;
 	(void)fclose(reload->words_file);
 	rest = reload->words;
-	while (rest && (line = strsep(&rest, "\n"))) {
-		if (line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>')
-			log_message(line[1] - '0', "%s", line + 3);
-		else if (line[0])
-			log_error("%s", line);
-	}
+	while (rest && (line = strsep(&rest, "\n")))
+		log_relay(line);
 	free(reload->words);
 }
 

@@ -241,11 +241,14 @@ int stream_start(struct stream *s, struct event_base *base, int from, int to)
 
 	s->from = from;
 	s->to = to;
-	s->start = s->end = s->n_held = 0;
 	s->ended = false;
-	s->line_len = 0;
+	/* else it is an earlier launcher's, with what is left of it */
+	if (!s->buffer) {
+		s->start = s->end = s->n_held = 0;
+		s->line_len = 0;
+		s->buffer = malloc(BUFFER_SIZE);
+	}
 	s->to_is_socket = getsockopt(to, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
-	s->buffer = malloc(BUFFER_SIZE);
 	s->readable = event_new(base, from, EV_READ | EV_PERSIST, on_event, s);
 	s->writable = event_new(base, to, EV_WRITE | EV_PERSIST, on_event, s);
 	s->retry = event_new(base, -1, 0, on_event, s);
@@ -257,6 +260,22 @@ int stream_start(struct stream *s, struct event_base *base, int from, int to)
 	}
 	arm(s);
 	return 0;
+}
+
+void stream_hand_over(struct stream *s, struct hand_over *h)
+{
+	if (h->reading)
+		s->buffer = malloc(BUFFER_SIZE);
+	if (!s->buffer) {
+		h->error = -ENOMEM;
+		h->field = "stream";
+		return;
+	}
+	s->end = hand_over_bytes(
+		h, "text", s->buffer + s->start, s->end - s->start, BUFFER_SIZE - s->start);
+	s->end += s->start;
+	s->n_held = hand_over_bytes(h, "held", s->held, s->n_held, sizeof(s->held));
+	s->line_len = hand_over_count(h, "line", s->line_len, LINE_MAX_LEN);
 }
 
 static void drain(struct stream *s, int timeout_ms)

@@ -7,6 +7,8 @@
  * a pipe, a socket, a file, /dev/null.
  */
 
+#include "hand-over.h"
+
 #include <event2/event.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,6 +37,9 @@ struct stream {
  * Starts copying. from, to: consumed, whatever is returned. Buffers hold 64 KiB. 0 or -errno.
  */
 int stream_start(struct stream *stream, struct event_base *base, int from, int to);
+
+/* What has been read and not been written; in the next launcher stream_start() goes on with it. */
+void stream_hand_over(struct stream *stream, struct hand_over *h);
 
 /* Nothing more will come, and what came has been written (or nobody takes it); also the null state.
  */

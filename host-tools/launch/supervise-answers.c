@@ -82,10 +82,16 @@ static void answer_reload(void *arg, bool dry_run, int fd)
 	reload_start(&s->reload, s->base, s->launch, &guest, dry_run, fd);
 }
 
+static void answer_upgrade(void *arg, const char *path, bool dry_run, int fd)
+{
+	supervise_upgrade(arg, path, dry_run, fd);
+}
+
 void supervise_set_answers(struct supervisor *s)
 {
 	s->control.status = answer_status;
 	s->control.pty = answer_pty;
 	s->control.reload = answer_reload;
+	s->control.upgrade = answer_upgrade;
 	s->control.arg = s;
 }

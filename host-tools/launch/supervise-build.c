@@ -135,13 +135,18 @@ static int make_network(struct supervisor *s)
 	return supervise_watch(s, &s->network_event, s->network.pidfd, on_network);
 }
 
+int supervise_watch_leader(struct supervisor *s)
+{
+	return supervise_watch(s, &s->leader_event, s->leader_fd, on_leader_end);
+}
+
 static int take_leader(struct supervisor *s, int pidfd)
 {
 	int r;
 
 	s->leader_fd = pidfd;
 	s->leader = pidfd_pid(pidfd);
-	r = supervise_watch(s, &s->leader_event, pidfd, on_leader_end);
+	r = supervise_watch_leader(s);
 	if (r >= 0)
 		r = note_leader(s);
 	return r < 0 ? r : make_network(s);

@@ -34,8 +34,6 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define EXIT_OWN 125
-
 void supervise_free_event(struct event **event)
 {
 	if (*event)
@@ -165,6 +163,19 @@ static int start_guest(struct supervisor *s)
 	return r < 0 ? r : devices_confine(&launch->cgroup, launch->service, &launch->config);
 }
 
+int supervise_resume(struct supervisor *s)
+{
+	int r = supervise_watch(s, &s->notify_event, s->launch->notify_fd, on_notify);
+
+	if (r >= 0)
+		r = supervise_watch_leader(s);
+	s->console.base = s->base;
+	if (r >= 0)
+		r = console_start(&s->console, s->console_master);
+	supervise_set_answers(s);
+	return r < 0 ? r : control_resume(&s->control, s->base);
+}
+
 /* Everything of one guest goes; what belongs to the container stays. */
 static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 {
@@ -177,6 +188,7 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 	supervise_free_event(&s->network_event);
 	(void)network_helper_finish(&s->network);
 	reload_abort(&s->reload);
+	supervise_abort_upgrade(s);
 	live_binds_close(&s->live_binds);
 	if (s->builder_fd >= 0) {
 		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
@@ -275,17 +287,20 @@ static int hold_ports(struct supervisor *s)
 	return r;
 }
 
-static int run_guests(struct supervisor *s)
+/* is_running: the first guest is another launcher's. */
+static int run_guests(struct supervisor *s, bool is_running)
 {
 	struct timespec now;
 	siginfo_t info;
 	int r;
 
-	for (;;) {
+	for (;; is_running = false) {
 		(void)clock_gettime(CLOCK_REALTIME, &now);
-		s->since_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+		if (!is_running)
+			s->since_usec =
+				(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 		info = (siginfo_t){};
-		r = start_guest(s);
+		r = is_running ? 0 : start_guest(s);
 		if (r < 0)
 			s->failed = true;
 		else
@@ -301,9 +316,29 @@ static int run_guests(struct supervisor *s)
 	}
 }
 
-int supervise(struct launch *launch)
+static void done(struct supervisor *s)
 {
-	struct supervisor s = {
+	struct launch *launch = s->launch;
+
+	bridge_watch_stop(&s->bridges);
+	resolv_watch_stop(&s->resolv);
+	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
+		(void)network_helper_cleanup(launch->config.name);
+	ports_release(&s->ports);
+	control_stop(&s->control);
+	machined_stop(&s->machined);
+	supervise_free_event(&s->notify_event);
+	supervise_forget_stop(s);
+	close_fdp(&launch->notify_fd);
+	if (s->base)
+		event_base_free(s->base);
+	launch->bridges = NULL;
+	launch->ports = NULL;
+}
+
+static void init(struct supervisor *s, struct launch *launch)
+{
+	*s = (struct supervisor){
 		.launch = launch,
 		.builder_fd = -EBADF,
 		.build_socket = -EBADF,
@@ -317,25 +352,33 @@ int supervise(struct launch *launch)
 		.bridges = BRIDGE_WATCH_NULL,
 		.resolv = RESOLV_WATCH_NULL,
 		.reload = RELOAD_NULL,
+		.upgrade = UPGRADE_NULL,
 	};
+	launch->bridges = &s->bridges;
+	launch->ports = &s->ports;
+}
+
+int supervise(struct launch *launch)
+{
+	struct supervisor s;
 	int status;
 
-	launch->bridges = &s.bridges;
-	launch->ports = &s.ports;
-	status = prepare(&s) < 0 || hold_ports(&s) < 0 ? EXIT_OWN : run_guests(&s);
-	bridge_watch_stop(&s.bridges);
-	resolv_watch_stop(&s.resolv);
-	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
-		(void)network_helper_cleanup(launch->config.name);
-	ports_release(&s.ports);
-	control_stop(&s.control);
-	machined_stop(&s.machined);
-	supervise_free_event(&s.notify_event);
-	supervise_forget_stop(&s);
-	close_fdp(&launch->notify_fd);
-	if (s.base)
-		event_base_free(s.base);
-	launch->bridges = NULL;
-	launch->ports = NULL;
+	init(&s, launch);
+	status = prepare(&s) < 0 || hold_ports(&s) < 0 ? EXIT_OWN : run_guests(&s, false);
+	done(&s);
+	return status;
+}
+
+int supervise_next(struct launch *launch, int fd, bool check)
+{
+	struct supervisor s;
+	int status;
+
+	init(&s, launch);
+	/* when this fails, the guest ends with this process, and the clean-up finds all that was */
+	if (supervise_take_over(&s, fd, check) < 0 || prepare(&s) < 0 || supervise_go_on(&s) < 0)
+		_exit(EXIT_OWN);
+	status = run_guests(&s, true);
+	done(&s);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "bridge-watch.h"
 #include "console.h"
 #include "control.h"
+#include "hand-over.h"
 #include "launch.h"
 #include "live-binds.h"
 #include "machined.h"
@@ -14,6 +15,7 @@
 #include "ports.h"
 #include "reload.h"
 #include "resolv.h"
+#include "upgrade.h"
 
 #include <event2/event.h>
 
@@ -43,6 +45,7 @@ struct supervisor {
 	struct resolv_watch resolv;
 	struct ports ports;
 	struct reload reload;
+	struct upgrade upgrade;
 	struct live_binds live_binds; /* of this guest */
 	size_t n_binds_told;	      /* of which the builder has told */
 	struct event *builder_event, *socket_event, *error_event, *leader_event, *notify_event,
@@ -59,11 +62,17 @@ void supervise_free_event(struct event **event);
 /* The init runs. A systemd says itself when it is ready; of others nobody knows better. */
 void supervise_executed(struct supervisor *s);
 
+/* Goes on with a guest of another launcher's. Logs. 0 or -errno. */
+int supervise_resume(struct supervisor *s);
+
 /* --- supervise-build.c ----------------------------------------------------------------------- */
 
 /* Starts the builder, and the network's helper where there is something to do for it; both are
  * heard until they end. Logs; what it has started, the end of the guest ends. */
 int supervise_start_builder(struct supervisor *s);
+
+/* Hears of the leader's end. Logs. */
+int supervise_watch_leader(struct supervisor *s);
 
 /* The builder's mount namespace is older than the doors: it gets them as a descriptor. Logs. */
 int supervise_send_doors(struct supervisor *s);
@@ -82,3 +91,22 @@ void supervise_stop(struct supervisor *s);
 
 /* Gives the control socket its answers. */
 void supervise_set_answers(struct supervisor *s);
+
+/* --- supervise-hand-over.c ------------------------------------------------------------------- */
+
+/* All that the next launcher has to know of a guest that runs, there and back. */
+void supervise_hand_over(struct supervisor *s, struct hand_over *h);
+
+/* --- supervise-upgrade.c --------------------------------------------------------------------- */
+
+/* Executes the launcher path in the place of this one, when it has shown that it can go on. Answers
+ * on client (consumed). */
+void supervise_upgrade(struct supervisor *s, const char *path, bool dry_run, int client);
+
+/* The guest has ended. */
+void supervise_abort_upgrade(struct supervisor *s);
+
+/* In the new launcher: reads what the old one has left, and ends there for check; then, with a
+ * loop, goes on. Log. 0 or -errno. */
+int supervise_take_over(struct supervisor *s, int fd, bool check);
+int supervise_go_on(struct supervisor *s);
