@@ -139,6 +139,7 @@ include host-tools/init/init.mk
 include host-tools/unpack/unpack.mk
 include tests/tests.mk
 include tests/hostile/hostile.mk
+include tests/torture/torture.mk
 include fuzz/fuzz.mk
 
 # --- build dependencies ----------------------------------------------------------------------

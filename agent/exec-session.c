@@ -403,7 +403,10 @@ static void take_signal(const struct exec_session *session, int number)
 
 /* --- receiving ------------------------------------------------------------------------------- */
 
-/* -errno or 0. Only START comes with descriptors: of what comes later none is taken. */
+/*
+ * -errno or 0. Only START comes with descriptors: of what comes later none is taken, and it stays
+ * in the queue until it is done, so that it isn't lost with an agent that is killed.
+ */
 static int receive(const struct exec_session *session, struct packet *ret)
 {
 	union {
@@ -419,7 +422,8 @@ static int receive(const struct exec_session *session, struct packet *ret)
 		message.msg_controllen = CMSG_LEN(sizeof(int) * FDS_MAX);
 	}
 	ret->n_fds = 0;
-	ret->len = recvmsg(session->socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ret->len = recvmsg(session->socket, &message,
+		MSG_DONTWAIT | (session->state == WAITS ? MSG_CMSG_CLOEXEC : MSG_PEEK));
 	if (ret->len < 0)
 		return -errno;
 	ret->cut = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
@@ -459,6 +463,8 @@ static void take_packet(struct exec_session *session, struct packet *packet)
 		take_start(session, packet);
 	else
 		take_signal(session, (int)request->message.signal);
+	if (!waits && session->socket >= 0)
+		(void)recv(session->socket, NULL, 0, MSG_DONTWAIT); /* it is done */
 }
 
 static void receive_packet(struct exec_session *session)
@@ -491,10 +497,14 @@ static void on_socket(evutil_socket_t fd, short what, void *arg)
 
 static struct exec_session *session_new(struct sessions *all, const struct door *door, int fd)
 {
-	struct exec_session *session = calloc(1, sizeof(*session));
+	struct exec_session *session;
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof(peer);
 
+	/* one for all; a session that was taken over may be the first to need it, for a SIGNAL */
+	if (!all->exec.request)
+		all->exec.request = calloc(1, sizeof(*all->exec.request));
+	session = all->exec.request ? calloc(1, sizeof(*session)) : NULL;
 	if (!session)
 		return NULL;
 	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
@@ -536,9 +546,7 @@ void exec_session_start(struct sessions *sessions, const struct door *door, int 
 	struct exec_session *session;
 	int r;
 
-	if (!sessions->exec.request)
-		sessions->exec.request = calloc(1, sizeof(*sessions->exec.request));
-	session = sessions->exec.request ? session_new(sessions, door, fd) : NULL;
+	session = session_new(sessions, door, fd);
 	if (!session) {
 		log_warning("door exec: cannot serve a client: %s", strerror(ENOMEM));
 		(void)close(fd);
@@ -601,13 +609,14 @@ static int resume(
 void exec_session_adopt(struct sessions *sessions, struct store_slot *slot,
 	const struct store_record *record, int *fds, size_t n)
 {
-	struct exec_session *session = session_new(sessions, door_get(DOOR_EXEC), TAKE_FD(fds[0]));
+	struct exec_session *session = session_new(sessions, door_get(DOOR_EXEC), fds[0]);
 	int r;
 
-	if (!session) {
+	if (!session) { /* its descriptors are closed by the caller */
 		store_release(&sessions->store, &slot);
 		return;
 	}
+	fds[0] = -EBADF;
 	session->slot = slot;
 	session->started = record->started;
 	session->record.id = record->id;

@@ -524,13 +524,14 @@ static int adopt_terminal(struct session *session, int *fds, size_t n)
 void session_adopt(struct sessions *sessions, struct store_slot *slot,
 	const struct store_record *record, int *fds, size_t n)
 {
-	struct session *session = session_new(sessions, door_get(record->door), TAKE_FD(fds[0]));
+	struct session *session = session_new(sessions, door_get(record->door), fds[0]);
 	int r;
 
-	if (!session) {
+	if (!session) { /* its descriptors are closed by the caller */
 		store_release(&sessions->store, &slot);
 		return;
 	}
+	fds[0] = -EBADF;
 	session->slot = slot;
 	session->record = *record;
 	session->record.program[sizeof(record->program) - 1] = '\0';

@@ -32,7 +32,7 @@ $(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a,$^) $(filter %/liblaunch.a %/libnetwork.a,$^) \
 		$(filter %/libctl.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
 
-.PHONY: unit-tests unit e2e e2e-programs check check-nix check-san demo bench probe
+.PHONY: unit-tests unit e2e e2e-programs check check-nix check-san demo bench probe torture
 unit-tests: $(UNIT_TESTS)
 
 # T=name1 T=name2: only these, as in make unit T=escape
@@ -45,7 +45,7 @@ check-nix: all
 	$(Q)B='$(B)' NIXPKGS_LIB='$(NIXPKGS_LIB)' tests/run nix
 
 # what the end-to-end tests bring along
-E2E_PROGRAMS := $(B)/tests/knock $(B)/tests/probe
+E2E_PROGRAMS := $(B)/tests/knock $(B)/tests/probe $(B)/tests/torture $(B)/tests/torture-payload
 e2e-programs: $(E2E_PROGRAMS)
 
 e2e: all e2e-programs
@@ -61,6 +61,13 @@ check-san:
 	$(Q)tools/install-deps build test
 	$(Q)$(MAKE) B=$(B)-san SAN=address,undefined all unit-tests e2e-programs
 	$(Q)B='$(B)-san' SAN=address,undefined tests/run
+
+# SECONDS= for each of its modes, SEED= of one that failed; with SAN=address,undefined B=build-san a build with sanitizers
+TORTURE_SECONDS = $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+torture: all e2e-programs
+	$(Q)B='$(B)' SAN='$(SAN)' NARTHEX_TORTURE_SECONDS='$(TORTURE_SECONDS)' NARTHEX_TORTURE_SEED='$(SEED)' \
+		NARTHEX_TEST_DEADLINE=$$(($(TORTURE_SECONDS) + 300)) NARTHEX_E2E_DEADLINE=$$(($(TORTURE_SECONDS) * 4 + 900)) \
+		tests/run e2e torture
 
 demo:
 	$(Q)tools/demo

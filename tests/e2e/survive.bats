@@ -31,8 +31,9 @@ agent_is_there() { # NAME; sets pids
   [ -n "$pids" ]
 }
 
+# Asked at another door: a session that was taken over may be all that the new agent knows of the exec door.
 agent_says() { # NAME TEXT
-  narthex exec "$1" -- journalctl -q -n 300 -o cat --no-pager -u narthex-agent | grep -q -- "$2"
+  inside "$1" 'journalctl -q -n 300 -o cat --no-pager -u narthex-agent' | grep -q -- "$2"
 }
 
 # A client of its own, whose output and status are files; its input is a fifo on descriptor $to.
