@@ -25,6 +25,9 @@
 #define DEFAULT_MAX_SESSIONS 4096
 #define DEFAULT_MAX_SESSIONS_PER_UID 1024
 #define LISTEN_MAX 64
+/* For a command in the background to end in order; nobody waits longer for a guest that goes down.
+ */
+#define END_GRACE_MS 3000
 
 static long arg_idle_timeout = -1; /* seconds; 0: never; -1: as the sockets came */
 static size_t arg_max_sessions = DEFAULT_MAX_SESSIONS;
@@ -34,6 +37,7 @@ static struct {
 	const char *path;
 } arg_listen[LISTEN_MAX];
 static size_t arg_n_listen;
+static bool arg_end_sessions;
 
 struct agent {
 	struct event_base *base;
@@ -52,6 +56,8 @@ static void help(void)
 	       "                              with --listen 0: never)\n"
 	       "  --max-sessions=N            sessions in all (default %d)\n"
 	       "  --max-sessions-per-uid=N    sessions of one client's uid (default %d)\n"
+	       "  --end-sessions              end all that runs in sessions, at the guest's "
+	       "shutdown\n"
 	       "  --help                      show this text\n"
 	       "  --version                   show the version\n\n"
 	       "Without --listen the sockets come from systemd. See narthex-agent(8).\n",
@@ -101,12 +107,21 @@ static int parse_listen(const char *text)
 /* 1: go on; 0: done; -EINVAL: wrong usage. */
 static int parse_argv(int argc, char **argv)
 {
-	enum { OPT_LISTEN = 256, OPT_IDLE, OPT_MAX, OPT_MAX_PER_UID, OPT_HELP, OPT_VERSION };
+	enum {
+		OPT_LISTEN = 256,
+		OPT_IDLE,
+		OPT_MAX,
+		OPT_MAX_PER_UID,
+		OPT_END,
+		OPT_HELP,
+		OPT_VERSION
+	};
 	static const struct option options[] = {
 		{ "listen", required_argument, NULL, OPT_LISTEN },
 		{ "idle-timeout", required_argument, NULL, OPT_IDLE },
 		{ "max-sessions", required_argument, NULL, OPT_MAX },
 		{ "max-sessions-per-uid", required_argument, NULL, OPT_MAX_PER_UID },
+		{ "end-sessions", no_argument, NULL, OPT_END },
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ "version", no_argument, NULL, OPT_VERSION },
 		{},
@@ -130,6 +145,9 @@ static int parse_argv(int argc, char **argv)
 		case OPT_MAX_PER_UID:
 			r = parse_number("max-sessions-per-uid", optarg, INT_MAX, &value);
 			arg_max_sessions_per_uid = value;
+			break;
+		case OPT_END:
+			arg_end_sessions = true;
 			break;
 		case OPT_HELP:
 			help();
@@ -308,6 +326,22 @@ static int run(char **argv)
 	return r;
 }
 
+/* For narthex-sessions.service: the agent is gone by then. */
+static int end_sessions(void)
+{
+	struct session_cgroups cgroups;
+	int r = session_cgroups_open(&cgroups);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return log_errno(r, "cannot open the cgroup of sessions");
+	if (!session_cgroups_end(&cgroups, END_GRACE_MS))
+		log_warning("processes of sessions don't end");
+	session_cgroups_close(&cgroups);
+	return 0;
+}
+
 static bool check_kernel(void)
 {
 	const char *call, *since;
@@ -329,5 +363,7 @@ int main(int argc, char **argv)
 	r = parse_argv(argc, argv);
 	if (r <= 0)
 		return r < 0 ? 2 : EXIT_SUCCESS;
+	if (arg_end_sessions)
+		return end_sessions() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	return !check_kernel() || run(argv) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

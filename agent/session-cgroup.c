@@ -6,11 +6,14 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 /*
  * Theory of operation
@@ -26,6 +29,9 @@
 #define SESSIONS_UNIT "narthex-sessions.slice"
 #define PREFIX "session-"
 #define CGROUP_FILE_MAX (1024 * 1024)
+#define DEPTH_MAX 16	 /* of cgroups that sessions have made themselves */
+#define KILLED_MS 1000	 /* until what was killed is gone */
+#define KILL_AGAIN_MS 20 /* without cgroup.kill, for what was forked meanwhile */
 
 /* Where cgroup v2 is mounted: alone, or beside v1. */
 static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
@@ -171,4 +177,85 @@ void session_cgroup_hang_up(const struct session_cgroups *cgroups, const char *n
 		if (pid > 0)
 			hang_up_member((pid_t)pid, sid);
 	}
+}
+
+/* --- the end of all ----------------------------------------------------------------------------
+ */
+
+/* To every process in and below a cgroup. */
+static void signal_all(int dirfd, const int *signals, size_t n, int depth)
+{
+	_cleanup_closedir_ DIR *dir = open_directory(dirfd, ".");
+	_cleanup_free_ char *text = NULL;
+	char *line, *rest;
+
+	if (file_read_all(dirfd, "cgroup.procs", 0, CGROUP_FILE_MAX, &text) >= 0)
+		for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+			long pid = strtol(line, NULL, 10);
+
+			for (size_t i = 0; pid > 0 && i < n; i++)
+				(void)kill((pid_t)pid, signals[i]);
+		}
+	for (struct dirent *entry; dir && depth > 0 && (entry = readdir(dir));) {
+		_cleanup_close_ int below = -EBADF;
+
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			below = openat(dirfd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (below >= 0)
+			signal_all(below, signals, n, depth - 1);
+	}
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* Waits until nothing runs in or below it. */
+static bool wait_empty(int dirfd, int ms)
+{
+	_cleanup_close_ int fd = openat(dirfd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int64_t end = now_ms() + ms, left = ms;
+	struct pollfd change = { .fd = fd, .events = POLLPRI };
+	char text[256];
+
+	if (fd < 0)
+		return true;
+	for (;;) {
+		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+		if (n < 0)
+			return errno == ENODEV; /* the cgroup is gone */
+		text[n] = '\0';
+		if (strstr(text, "populated 0"))
+			return true;
+		left = end - now_ms();
+		if (left <= 0)
+			return false;
+		(void)poll(&change, 1, (int)left);
+	}
+}
+
+bool session_cgroups_end(const struct session_cgroups *cgroups, int grace_ms)
+{
+	/* an interactive shell heeds SIGHUP only, and a stopped process nothing before SIGCONT */
+	static const int ask[] = { SIGTERM, SIGHUP, SIGCONT };
+	static const int force[] = { SIGKILL };
+	int64_t end;
+
+	signal_all(cgroups->fd, ask, ARRAY_SIZE(ask), DEPTH_MAX);
+	if (wait_empty(cgroups->fd, grace_ms))
+		return true;
+	/* Linux 5.14, and no fork is fast enough for it */
+	if (file_write_string(cgroups->fd, "cgroup.kill", "1") == 0)
+		return wait_empty(cgroups->fd, KILLED_MS);
+	for (end = now_ms() + KILLED_MS; now_ms() < end;) {
+		signal_all(cgroups->fd, force, ARRAY_SIZE(force), DEPTH_MAX);
+		if (wait_empty(cgroups->fd, KILL_AGAIN_MS))
+			return true;
+	}
+	return false;
 }

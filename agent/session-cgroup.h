@@ -39,3 +39,10 @@ bool session_cgroups_sweep(const struct session_cgroups *cgroups);
  * number means that session and no other.
  */
 void session_cgroup_hang_up(const struct session_cgroups *cgroups, const char *name, pid_t sid);
+
+/*
+ * Ends whatever is in the sessions' cgroups, sessions of their own (setsid(2)) and daemons, too:
+ * SIGTERM and SIGHUP, and SIGKILL for what is left after grace_ms. Blocks as long, and a moment
+ * more. True when nothing is left.
+ */
+bool session_cgroups_end(const struct session_cgroups *cgroups, int grace_ms);

@@ -15,7 +15,7 @@ install_agent() { # TREE
   for file in $(ldd /usr/lib/narthex/narthex-agent | grep -o '/[^ ]*'); do
     [ -e "$to$file" ] || cp -L "$file" "$to$(realpath "$(dirname "$file")")/"
   done
-  for file in narthex-{login,root-login,root-shell,exec}.socket narthex-agent.service narthex-sessions.slice; do
+  for file in narthex-{login,root-login,root-shell,exec}.socket narthex-agent.service narthex-sessions.s{ervice,lice}; do
     cp "/usr/lib/systemd/system/$file" "$to/usr/lib/systemd/system/"
   done
   for file in login root-login root-shell exec; do

@@ -61,6 +61,29 @@ END
   none_left off
 }
 
+other_agent() { # NAME PID
+  local now
+  now=$(agent_pids "$1") && [ -n "$now" ] && [ "$now" != "$2" ]
+}
+
+# A slice ends nothing, and systemd gives whoever is left at the end of a shutdown 90 seconds.
+@test "sessions that ignore every signal don't hold up a shutdown, and a restart of the agent keeps them" {
+  local before agent
+  guest_up deaf </dev/null
+  narthex exec -d deaf -- sh -c "trap '' TERM HUP INT; while :; do sleep 1001; done"
+  # left behind, with a session of its own
+  narthex exec deaf -- sh -c "trap '' TERM HUP INT; setsid sh -c 'while :; do sleep 1002; done' </dev/null >/dev/null 2>&1 &"
+  poll 20 equal_count deaf '^sleep 100[12]' 2
+  agent=$(agent_pids deaf)
+  narthex exec -d deaf -- systemctl restart narthex-agent
+  poll 20 other_agent deaf "$agent"
+  equal_count deaf '^sleep 100[12]' 2
+  before=$(boot_id deaf)
+  narthex exec -d deaf -- systemctl reboot
+  poll 45 other_boot deaf "$before"
+  equal_count deaf '^sleep 100[12]' 0
+}
+
 equal_state() { # NAME STATE
   [ "$(systemctl show -P ActiveState "container-$1")" = "$2" ]
 }

@@ -189,6 +189,33 @@ static void test_share(void **state)
 	assert_true(session_cgroup_remove(&cgroups, "exec"));
 }
 
+/* What heeds SIGTERM ends by it; what doesn't, a session and a cgroup of its own, is killed. */
+static void test_end(void **state)
+{
+	int fd = session_cgroup_create(&cgroups, "session-1"), inner, heeds, deaf;
+	siginfo_t info;
+
+	assert_true(fd >= 0);
+	assert_true(session_cgroups_end(&cgroups, 0)); /* nothing is there */
+	inner = session_cgroup_create(&cgroups, "session-1/own");
+	assert_true(inner >= 0);
+	(void)start(fd, "exec sleep 1000", &heeds);
+	(void)start(inner, "trap '' TERM HUP INT; setsid sleep 1001 & wait", &deaf);
+	(void)close(fd);
+	(void)close(inner);
+	assert_true(wait_count("session-1/own", 2));
+	assert_true(session_cgroups_end(&cgroups, 200));
+	assert_return_code(waitid(P_PIDFD, (id_t)heeds, &info, WEXITED | WNOWAIT), errno);
+	assert_int_equal(info.si_status, SIGTERM);
+	assert_return_code(waitid(P_PIDFD, (id_t)deaf, &info, WEXITED | WNOWAIT), errno);
+	assert_int_equal(info.si_status, SIGKILL);
+	assert_int_equal(count("session-1/own"), 0);
+	reap(heeds);
+	reap(deaf);
+	assert_true(session_cgroup_remove(&cgroups, "session-1/own"));
+	assert_true(session_cgroup_remove(&cgroups, "session-1"));
+}
+
 /* A child that is held up before its exec holds up nobody else: here by a frozen cgroup. */
 static void test_held_up(void **state)
 {
@@ -229,6 +256,7 @@ int main(void)
 		cmocka_unit_test(test_hang_up_everywhere),
 		cmocka_unit_test(test_share),
 		cmocka_unit_test(test_held_up),
+		cmocka_unit_test(test_end),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
