@@ -435,14 +435,16 @@ static int take_place(struct session *session)
 	int r = limits_take(limits, session->record.peer_uid, anybody);
 
 	if (r == -EUSERS)
-		client_refuse(TAKE_FD(session->socket), "narthex: too many sessions (limit %zu)",
+		client_refuse(&session->all->refused, TAKE_FD(session->socket),
+			"narthex: too many sessions (limit %zu)",
 			limits_share(limits->max, anybody));
 	else if (r == -EDQUOT)
-		client_refuse(TAKE_FD(session->socket),
+		client_refuse(&session->all->refused, TAKE_FD(session->socket),
 			"narthex: too many sessions of one user (limit %zu)",
 			limits_share(limits->max_per_uid, anybody));
 	else if (r < 0)
-		client_refuse(TAKE_FD(session->socket), "narthex: %s", strerror(-r));
+		client_refuse(&session->all->refused, TAKE_FD(session->socket), "narthex: %s",
+			strerror(-r));
 	if (r < 0)
 		log_warning("door %s: refused uid %u: too many sessions",
 			door_get(session->record.door)->name,
@@ -476,7 +478,7 @@ void session_start(struct sessions *sessions, const struct door *door, int fd)
 	}
 	session = session_new(sessions, door, fd);
 	if (!session) {
-		client_refuse(fd, "narthex: %s", strerror(ENOMEM));
+		client_refuse(&sessions->refused, fd, "narthex: %s", strerror(ENOMEM));
 		return;
 	}
 	if (take_place(session) < 0) {
@@ -488,7 +490,8 @@ void session_start(struct sessions *sessions, const struct door *door, int fd)
 		(void)log_errno(r, "door %s: %s: %s", door->name,
 			session->record.program[0] ? session->record.program : "session", step);
 		relay_stop(&session->relay);
-		client_refuse(TAKE_FD(session->socket), "narthex: %s: %s", step, strerror(-r));
+		client_refuse(&session->all->refused, TAKE_FD(session->socket), "narthex: %s: %s",
+			step, strerror(-r));
 		remove_cgroup(session);
 		limits_release(&sessions->limits, session->record.peer_uid);
 		session_free(session);
@@ -538,7 +541,8 @@ void session_adopt(struct sessions *sessions, struct store_slot *slot,
 	r = limits_take(&sessions->limits, record->peer_uid, record->door == DOOR_LOGIN);
 	if (r < 0) {
 		hang_up(session);
-		client_refuse(TAKE_FD(session->socket), "narthex: too many sessions");
+		client_refuse(&session->all->refused, TAKE_FD(session->socket),
+			"narthex: too many sessions");
 		session_free(session);
 		return;
 	}
@@ -553,8 +557,8 @@ void session_adopt(struct sessions *sessions, struct store_slot *slot,
 	(void)log_errno(r, "cannot take over session %016" PRIx64, record->id);
 	hang_up(session);
 	relay_stop(&session->relay);
-	client_refuse(TAKE_FD(session->socket), "narthex: cannot take the session over: %s",
-		strerror(-r));
+	client_refuse(&session->all->refused, TAKE_FD(session->socket),
+		"narthex: cannot take the session over: %s", strerror(-r));
 	limits_release(&sessions->limits, record->peer_uid);
 	session_free(session);
 }
@@ -568,7 +572,7 @@ void session_stop(struct session *session)
 	LIST_REMOVE(session, entry);
 	relay_stop(&session->relay);
 	if (session->socket >= 0)
-		client_refuse(
-			TAKE_FD(session->socket), "%s%s", session->exited ? "" : "\r\n", text);
+		client_refuse(NULL, TAKE_FD(session->socket), "%s%s", session->exited ? "" : "\r\n",
+			text);
 	session_free(session);
 }

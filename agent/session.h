@@ -3,6 +3,7 @@
 
 /* Sessions: from an accepted connection to the end of what ran behind the door. */
 
+#include "client.h"
 #include "door.h"
 #include "exec-session.h"
 #include "hangup.h"
@@ -27,6 +28,7 @@ struct sessions {
 	struct session_table table;
 	struct store store;
 	struct journal journal;
+	struct refused_clients refused;
 	struct limits limits; /* limits.count: how many sessions there are */
 	struct session_list list;
 	struct exec_sessions exec;

@@ -39,6 +39,7 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 
 	*sessions = (struct sessions){
 		.base = base,
+		.refused = { .base = base },
 		.spawner = SPAWNER_NULL,
 		.hangups = HANGUPS_NULL,
 		.cgroups = SESSION_CGROUPS_NULL,
@@ -74,7 +75,8 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 }
 
 /* What nobody can go on with is hung up, with a word to its client. fds: the caller's. */
-static void end_stranger(const struct store_record *record, int *fds, size_t n)
+static void end_stranger(
+	struct sessions *sessions, const struct store_record *record, int *fds, size_t n)
 {
 	static const char why[] = "this agent can't go on with a session of another version";
 
@@ -84,7 +86,7 @@ static void end_stranger(const struct store_record *record, int *fds, size_t n)
 	if (record->door == DOOR_EXEC)
 		exec_session_end_stranger(TAKE_FD(fds[0]), why);
 	else
-		client_refuse(TAKE_FD(fds[0]), "narthex: %s", why);
+		client_refuse(&sessions->refused, TAKE_FD(fds[0]), "narthex: %s", why);
 }
 
 bool sessions_adopt(struct sessions *sessions, int fd, const char *name)
@@ -99,7 +101,7 @@ bool sessions_adopt(struct sessions *sessions, int fd, const char *name)
 	if (n == 0 || record.door >= DOOR_MAX_) {
 		store_release(&sessions->store, &slot);
 	} else if (record.version != STORE_VERSION) {
-		end_stranger(&record, fds, n);
+		end_stranger(sessions, &record, fds, n);
 		store_release(&sessions->store, &slot);
 	} else if (record.door == DOOR_EXEC) {
 		exec_session_adopt(sessions, slot, &record, fds, n);
@@ -118,6 +120,7 @@ void sessions_done(struct sessions *sessions, bool keep)
 	while (!keep && (session = LIST_FIRST(&sessions->list)))
 		session_stop(session);
 	exec_sessions_done(sessions, keep);
+	refused_clients_done(&sessions->refused);
 	store_done(&sessions->store);
 	if (sessions->base)
 		(void)event_del(&sessions->sweep);
