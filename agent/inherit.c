@@ -2,6 +2,7 @@
 #include "inherit.h"
 
 #include "cleanup.h"
+#include "crashes.h"
 #include "log.h"
 
 #include <fcntl.h>
@@ -75,6 +76,10 @@ int inherit(struct listeners *listeners, struct sessions *sessions)
 		fds[i] = SD_LISTEN_FDS_START + i;
 		if (store_is_slot(names[i]))
 			continue;
+		if (crashes_is_count(names[i])) {
+			crashes_take(TAKE_FD(fds[i]));
+			continue;
+		}
 		/* after the first failure the rest is only closed */
 		if (r == 0)
 			r = take_socket(listeners, names[i], fds[i], &sockets);
@@ -82,8 +87,11 @@ int inherit(struct listeners *listeners, struct sessions *sessions)
 			(void)close(fds[i]);
 		fds[i] = -EBADF;
 	}
+	crashes_start();
+	sessions->crashed = crashes_too_many();
 	if (fds)
 		adopt_sessions(sessions, names, fds, n);
+	sessions->crashed = false;
 	free_names(names);
 	return r < 0 ? r : sockets;
 }

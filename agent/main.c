@@ -6,6 +6,7 @@
  */
 
 #include "cleanup.h"
+#include "crashes.h"
 #include "door.h"
 #include "inherit.h"
 #include "kernel.h"
@@ -322,6 +323,8 @@ static int run(char **argv)
 		r = loop(&agent, argv);
 		(void)sd_notify(0, "STOPPING=1");
 	}
+	if (r < 0)
+		crashes_note();
 	agent_done(&agent);
 	return r;
 }

@@ -33,6 +33,7 @@ struct sessions {
 	struct session_list list;
 	struct exec_sessions exec;
 	struct event sweep;	    /* for cgroups that weren't empty when their session ended */
+	bool crashed;		    /* agents, by what is taken over: it ends */
 	const char *term;	    /* TERM of the doors with a terminal */
 	void (*changed)(void *arg); /* after the number of sessions changed; may be NULL */
 	void *arg;

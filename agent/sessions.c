@@ -78,7 +78,9 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 static void end_stranger(
 	struct sessions *sessions, const struct store_record *record, int *fds, size_t n)
 {
-	static const char why[] = "this agent can't go on with a session of another version";
+	const char *why = sessions->crashed ? "the agent has crashed again and again"
+					    : "this agent can't go on with a session of another "
+					      "version";
 
 	log_warning("door %s: %s", door_get(record->door)->name, why);
 	if (n > 1)
@@ -100,7 +102,7 @@ bool sessions_adopt(struct sessions *sessions, int fd, const char *name)
 		return false;
 	if (n == 0 || record.door >= DOOR_MAX_) {
 		store_release(&sessions->store, &slot);
-	} else if (record.version != STORE_VERSION) {
+	} else if (record.version != STORE_VERSION || sessions->crashed) {
 		end_stranger(sessions, &record, fds, n);
 		store_release(&sessions->store, &slot);
 	} else if (record.door == DOOR_EXEC) {

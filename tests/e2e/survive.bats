@@ -192,6 +192,34 @@ said() { # TEXT
   poll 20 equal_count live 'sleep 100[0]' 0
 }
 
+@test "an agent that crashes again and again ends its sessions with a word, and serves new ones" {
+  local i pids
+  # a sanitizer's handler of such signals stays, and it reports
+  [ -z "$san" ] || return 0
+  start_client narthex exec live -- sh -c 'echo ready; exec sleep 1002'
+  socat -u "unix:$(door live root-login)" "create:$BATS_TEST_TMPDIR/login" 3>&- &
+  poll 20 said ready
+  poll 20 test -s "$BATS_TEST_TMPDIR/login"
+  for ((i = 1; i <= 10; i++)); do
+    poll 20 agent_counts_crashes
+    [ ! -s "$BATS_TEST_TMPDIR/status" ]
+    kill -SEGV "$pids"
+    poll 20 not kill -0 "$pids"
+  done
+  client_ends 30 125
+  matches "$(cat "$BATS_TEST_TMPDIR/err")" 'the agent has crashed again and again'
+  poll 20 grep -q 'the agent has crashed again and again' "$BATS_TEST_TMPDIR/login"
+  equal "$(narthex exec live -- echo served)" served
+  poll 20 equal_count live 'sleep 100[2]' 0
+}
+
+# It has its handler, which is the first thing that it does to sessions. Sets pids.
+agent_counts_crashes() {
+  agent_is_there live
+  [ "$(cat "/proc/$pids/comm")" = narthex-agent ]
+  ((0x$(awk '/^SigCgt:/ { print $2 }' "/proc/$pids/status") >> 10 & 1))
+}
+
 @test "who is inside is known after a kill, and nothing stays in the store" {
   start_client narthex exec live -- sh -c 'echo ready; read line'
   poll 20 said ready
@@ -201,8 +229,8 @@ said() { # TEXT
   echo >&$to
   client_ends 30 0
   poll 20 no_session
-  # what is kept empty for the next sessions
-  [ "$(narthex exec live -- systemctl show -P NFileDescriptorStore narthex-agent)" -le 33 ]
+  # what is kept empty for the next sessions, the one that asks, and the count of crashes
+  [ "$(narthex exec live -- systemctl show -P NFileDescriptorStore narthex-agent)" -le 34 ]
 }
 
 one_session() {

@@ -14,6 +14,7 @@
  *   --kill=FILE                          kill -9 all processes of this cgroup.procs every 50 to 500
  * ms, sometimes at once
  *   --command=CMD                        or carry this out
+ *   --every=MSEC                         not as often as that
  *   --polite                             no client leaves in the middle
  */
 
@@ -37,7 +38,7 @@
 
 static const char *arg_kill, *arg_command, *arg_doors = "etsrl";
 static uint32_t arg_seed, arg_sessions = 20;
-static long arg_seconds = 10;
+static long arg_seconds = 10, arg_every;
 static struct plan plan = { .payload = "/torture-payload", .size_max = 200000, .rude = true };
 
 static struct torture_session sessions[SESSIONS_MAX];
@@ -119,7 +120,10 @@ static void torment(struct tormentor *t)
 	if (arg_kill ? !kill_agents() : !start_command(t))
 		return;
 	t->done++;
-	t->next = now + (luck(8) == 0 ? luck(20000) : 50000 + luck(450000));
+	if (arg_every > 0)
+		t->next = now + arg_every * 1000;
+	else
+		t->next = now + (luck(8) == 0 ? luck(20000) : 50000 + luck(450000));
 }
 
 /* --- the loop ----------------------------------------------------------------------------------
@@ -199,7 +203,7 @@ static void report(const struct tormentor *t)
 
 static int run(void)
 {
-	struct tormentor tormentor = { .next = now_usec() };
+	struct tormentor tormentor = { .next = now_usec() + arg_every * 1000 };
 	int64_t end = now_usec() + arg_seconds * 1000000;
 
 	printf("torture: --seed=%u\n", arg_seed);
@@ -245,6 +249,9 @@ static bool take_option(int c)
 	case 'c':
 		arg_command = optarg;
 		return true;
+	case 'e':
+		arg_every = strtol(optarg, NULL, 10);
+		return arg_every > 0;
 	case 'P':
 		plan.rude = false;
 		return true;
@@ -264,6 +271,7 @@ int main(int argc, char **argv)
 		{ "doors", required_argument, NULL, 'd' },
 		{ "kill", required_argument, NULL, 'k' },
 		{ "command", required_argument, NULL, 'c' },
+		{ "every", required_argument, NULL, 'e' },
 		{ "polite", no_argument, NULL, 'P' },
 		{},
 	};

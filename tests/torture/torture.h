@@ -13,7 +13,8 @@ enum kind { EXEC, EXEC_TTY, ROOT_SHELL, ROOT_LOGIN, LOGIN, KINDS };
 enum phase {
 	TALKS, /* until the payload says that it is ready */
 	TRAFFIC,
-	TAIL, /* all bytes are there and back, but for the payload's last line */
+	TAIL,	/* all bytes are there and back, but for the payload's last line */
+	BROKEN, /* what came back was wrong: why is told at the end */
 };
 
 struct plan {
