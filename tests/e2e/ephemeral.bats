@@ -50,7 +50,7 @@ END
 
 says() { # WHAT: which of the two files are there
   equal "$(echo 'ls /root/new /run/this-boot 2>/dev/null || [ -e /root/new ] || echo none' |
-    timeout 10 socat -t 5 - unix:/run/narthex/eph/root/var/lib/root-shell.socket)" "$1"
+    timeout 60 socat -t 50 - unix:/run/narthex/eph/root/var/lib/root-shell.socket)" "$1"
 }
 
 @test "two ephemeral guests share one tree" {

@@ -159,7 +159,7 @@ ex() {
 }
 
 @test "a job in the background does not hold the session" {
-  run timeout 20 narthex exec ex -- sh -c '(sleep 1000) & echo started'
+  run timeout 60 narthex exec ex -- sh -c '(sleep 1000) & echo started'
   equal "$status" 0
   equal "$output" started
 }
@@ -229,9 +229,10 @@ no_process() { # PATTERN
 }
 
 @test "a resize is forwarded" {
-  talk 'spawn -noecho narthex exec ex -t -- sh -c {trap "stty size; exit" WINCH; echo ready; tail -f /dev/null & wait}
+  talk 'spawn -noecho sh -c {stty cols 111; exec narthex exec ex -t -- sh -c "trap \"stty size; exit\" WINCH; echo ready; tail -f /dev/null & wait"}
     need ready
-    exec stty rows 41 cols 111 <$spawn_out(slave,name)
+    # one size, one signal: of rows and columns stty makes two
+    exec stty rows 41 <$spawn_out(slave,name)
     need {41 111}; need_eof'
 }
 

@@ -106,7 +106,7 @@ END
   poll 20 witness_up
   SECONDS=0
   guest_stop stop
-  [ "$SECONDS" -lt $((15 * slow)) ]
+  [ "$SECONDS" -lt $((15 * ease)) ]
   [ -e "$containers/stop/root/stopped-in-order" ]
   equal "$(systemctl show -P Result container-stop)" success
   none_left stop
@@ -131,7 +131,7 @@ END
   SECONDS=0
   guest_stop deaf || true
   [ "$SECONDS" -ge 2 ]
-  [ "$SECONDS" -lt $((20 * slow)) ]
+  [ "$SECONDS" -lt $((20 * ease)) ]
   poll 10 not equal_state deaf deactivating
   none_left deaf
 }

@@ -119,18 +119,22 @@ no_login_session() {
 }
 
 @test "the prompt comes without the second that agetty waits" {
-  local out
+  local out i
   # the first knock starts the agent
   inside login true
-  out=$(converse "door=$(door login login)" '
-    set start [clock milliseconds]
-    knock $door
-    need "login: $"
-    puts "\nprompt after [expr {[clock milliseconds] - $start}] ms"
-  ')
-  [[ $out =~ prompt\ after\ ([0-9]+)\ ms ]]
-  echo "$out"
-  [ "${BASH_REMATCH[1]}" -lt $((800 * slow)) ]
+  # agetty would wait each time, a busy machine doesn't
+  for ((i = 0; i < 10; i++)); do
+    out=$(converse "door=$(door login login)" '
+      set start [clock milliseconds]
+      knock $door
+      need "login: $"
+      puts "\nprompt after [expr {[clock milliseconds] - $start}] ms"
+    ')
+    echo "$out"
+    [[ $out =~ prompt\ after\ ([0-9]+)\ ms ]]
+    [ "${BASH_REMATCH[1]}" -ge 900 ] || return 0
+  done
+  fail 'ten times it was waited'
 }
 
 @test "control-C reaches the program, control-D ends the shell" {

@@ -106,7 +106,7 @@ seen() { # ADDRESS
 seen_udp() { # HOST PORT
   exec 7<>"/dev/udp/$1/$2"
   echo hello >&7
-  timeout 5 head -n 1 <&7 | short
+  timeout 30 head -n 1 <&7 | short
   exec 7>&-
 }
 

@@ -108,7 +108,7 @@ END
     # its init became systemd: it is stopped as such, not by waiting for the deadline
     SECONDS=0
     guest_stop nix
-    [ "$SECONDS" -lt $((20 * slow)) ]
+    [ "$SECONDS" -lt $((20 * ease)) ]
     guest_remove nix
   done
 }

@@ -40,7 +40,7 @@ up() { # NAME: guest_up busybox, and it can be talked to
 }
 
 serves() { # ADDRESS
-  [ "$(timeout 5 socat -t4 - "tcp:$1:80" </dev/null)" = hello ]
+  [ "$(timeout 10 socat -t9 - "tcp:$1:80" </dev/null)" = hello ]
 }
 
 serve='setsid nc -ll -p 80 -e echo hello >/dev/null 2>&1 </dev/null & for i in $(seq 100); do grep -q :0050 /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done'

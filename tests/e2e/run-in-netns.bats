@@ -24,8 +24,8 @@ teardown_file() {
 same_as_ip() { # STATUS ARG…
   local wanted=$1 tmp=$BATS_TEST_TMPDIR theirs=0 ours=0
   shift
-  timeout 20 ip netns exec "$@" >"$tmp/o1" 2>"$tmp/e1" </dev/null || theirs=$?
-  timeout 20 run-in-netns "$@" >"$tmp/o2" 2>"$tmp/e2" </dev/null || ours=$?
+  timeout 60 ip netns exec "$@" >"$tmp/o1" 2>"$tmp/e1" </dev/null || theirs=$?
+  timeout 60 run-in-netns "$@" >"$tmp/o2" 2>"$tmp/e2" </dev/null || ours=$?
   diff "$tmp/o1" "$tmp/o2"
   diff "$tmp/e1" "$tmp/e2"
   equal "$ours" "$theirs"
