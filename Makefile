@@ -54,7 +54,7 @@ CTL_SRC := $(filter-out host-tools/ctl/main.c,$(wildcard host-tools/ctl/*.c))
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 
-BINARIES := $(B)/narthex-agent $(B)/narthex-launch $(B)/narthex-network $(B)/narthex $(B)/narthex-ctl $(B)/narthex-unpack $(B)/narthex-seccomp $(B)/narthex-generator $(B)/run-in-netns
+BINARIES := $(B)/narthex-agent $(B)/narthex-launch $(B)/narthex-network $(B)/narthex $(B)/narthex-ctl $(B)/narthex-unpack $(B)/narthex-keep $(B)/narthex-seccomp $(B)/narthex-generator $(B)/run-in-netns
 
 .PHONY: all
 all: $(BINARIES) $(B)/guest/.complete $(B)/units/.complete
@@ -137,6 +137,7 @@ include agent/bundle.mk
 include host-tools/seccomp/seccomp.mk
 include host-tools/init/init.mk
 include host-tools/unpack/unpack.mk
+include host-tools/keep/keep.mk
 include tests/tests.mk
 include tests/hostile/hostile.mk
 include tests/torture/torture.mk

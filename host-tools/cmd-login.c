@@ -59,6 +59,8 @@ static int open_signals(void)
 	(void)sigaddset(&set, SIGHUP);
 	(void)sigaddset(&set, SIGQUIT);
 	(void)sigaddset(&set, SIGWINCH);
+	(void)sigaddset(&set, SIGTSTP);
+	(void)sigaddset(&set, SIGCONT);
 	login.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	(void)sigaddset(&set, SIGPIPE);
 	if (login.signal_fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -82,7 +84,11 @@ static int take_signal(void)
 
 	if (read(login.signal_fd, &info, sizeof(info)) != sizeof(info))
 		return -1;
-	if (info.ssi_signo != SIGWINCH)
+	if (info.ssi_signo == SIGTSTP)
+		terminal_raw_suspend(&login.raw);
+	else if (info.ssi_signo == SIGCONT)
+		terminal_raw_resume(&login.raw);
+	else if (info.ssi_signo != SIGWINCH)
 		return 128 + (int)info.ssi_signo;
 	take_size();
 	return -1;

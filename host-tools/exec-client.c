@@ -221,6 +221,10 @@ static int open_signals(struct session *s)
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		(void)sigaddset(&set, numbers[i]);
+	if (s->tty) {
+		(void)sigaddset(&set, SIGTSTP);
+		(void)sigaddset(&set, SIGCONT);
+	}
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	(void)sigaddset(&set, SIGPIPE); /* writing says it */
 	if (s->signal_fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) < 0)
@@ -319,6 +323,16 @@ static void take_size(struct session *s)
 		asciicast_resize(&s->cast, size.ws_col, size.ws_row);
 }
 
+static void take_terminal_signal(struct session *s, int number)
+{
+	if (number == SIGTSTP)
+		terminal_raw_suspend(&s->raw);
+	else if (number == SIGCONT)
+		terminal_raw_resume(&s->raw);
+	if (s->tty)
+		take_size(s);
+}
+
 static void take_signals(struct session *s)
 {
 	struct signalfd_siginfo info;
@@ -326,9 +340,8 @@ static void take_signals(struct session *s)
 	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		int number = (int)info.ssi_signo;
 
-		if (number == SIGWINCH) {
-			if (s->tty)
-				take_size(s);
+		if (number == SIGWINCH || number == SIGTSTP || number == SIGCONT) {
+			take_terminal_signal(s, number);
 			continue;
 		}
 		send_signal(s, number);

@@ -34,6 +34,17 @@ static const struct verb verbs[] = {
 		.interactive = true,
 	},
 	{
+		.name = "attach",
+		.args = "NAME[/ID]",
+		.help = "return to a session of 'shell --keep'",
+		.more = "Whoever sees it now is sent away. ^] three times within a second leaves "
+			"it "
+			"running.",
+		.run = cmd_attach,
+		.interspersed = true,
+		.interactive = true,
+	},
+	{
 		.name = "login",
 		.args = "[OPTION…] NAME|--root=DIR",
 		.help = "log in to a container with name and password",

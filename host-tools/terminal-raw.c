@@ -33,6 +33,32 @@ void terminal_raw_leave(struct terminal_raw *terminal)
 	terminal->active = false;
 }
 
+void terminal_raw_suspend(struct terminal_raw *terminal)
+{
+	terminal->suspended = terminal->active;
+	terminal_raw_leave(terminal);
+	(void)raise(SIGSTOP);
+}
+
+void terminal_raw_resume(struct terminal_raw *terminal)
+{
+	/* a shell that has stopped us, or seen it, has modes of its own there */
+	if (!terminal->active && !terminal->suspended)
+		return;
+	/* continued in the background: reading will stop us, and the next SIGCONT is the one */
+	if (tcgetpgrp(STDIN_FILENO) != getpgrp())
+		return;
+	if (terminal->active) {
+		struct termios raw = terminal->before;
+
+		cfmakeraw(&raw);
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	} else {
+		(void)terminal_raw_enter(terminal);
+	}
+	terminal->suspended = false;
+}
+
 int terminal_size(struct winsize *ret)
 {
 	static const int from[] = { STDOUT_FILENO, STDIN_FILENO, STDERR_FILENO };

@@ -11,6 +11,7 @@
 
 struct terminal_raw {
 	bool active;
+	bool suspended;
 	struct termios before;
 };
 
@@ -19,6 +20,11 @@ int terminal_raw_enter(struct terminal_raw *terminal);
 
 /* As it was; safe when nothing was changed. Never stops a process in the background. */
 void terminal_raw_leave(struct terminal_raw *terminal);
+
+/* On SIGTSTP: gives the terminal back and stops this process. On SIGCONT, which may follow a stop
+ * that nobody was told of: takes it again, when it is ours. For who blocks both signals. */
+void terminal_raw_suspend(struct terminal_raw *terminal);
+void terminal_raw_resume(struct terminal_raw *terminal);
 
 /* The size of the caller's terminal, from stdout, stdin or stderr. -ENOTTY when there is none. */
 int terminal_size(struct winsize *ret);

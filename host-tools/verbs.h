@@ -57,6 +57,7 @@ int verb_parse(const struct verb *verb, int argc, char **argv,
 int verb_usage(const struct verb *verb);
 
 extern const struct verb_option exec_options[], login_options[], run_options[], shell_options[];
+int cmd_attach(const struct verb *verb, int argc, char **argv);
 int cmd_exec(const struct verb *verb, int argc, char **argv);
 int cmd_login(const struct verb *verb, int argc, char **argv);
 int cmd_shell(const struct verb *verb, int argc, char **argv);

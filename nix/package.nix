@@ -7,6 +7,7 @@
   libevent,
   libmnl,
   libseccomp,
+  libvterm-neovim,
   nftables,
   systemd,
 }:
@@ -22,6 +23,7 @@ stdenv.mkDerivation {
     libevent
     libmnl
     libseccomp
+    libvterm-neovim
     nftables
     systemd
     # narthex-init is static

@@ -9,7 +9,8 @@ UNIT_AGENT := $(call unit_of,agent)
 UNIT_COMMON := $(filter-out $(UNIT_AGENT),$(call unit_of,common))
 UNIT_CTL := $(filter-out $(UNIT_AGENT) $(UNIT_COMMON),$(call unit_of,host-tools/ctl))
 UNIT_NETWORK := $(foreach n,$(UNIT_NAMES),$(if $(filter %/$(n).c,$(NETWORK_SRC)),$(B)/tests/test-$(n)))
-UNIT_HOST := $(filter-out $(UNIT_AGENT) $(UNIT_COMMON) $(UNIT_CTL) $(UNIT_NETWORK),$(UNIT_TESTS))
+UNIT_KEEP := $(call unit_of,host-tools/keep)
+UNIT_HOST := $(filter-out $(UNIT_AGENT) $(UNIT_COMMON) $(UNIT_CTL) $(UNIT_NETWORK) $(UNIT_KEEP),$(UNIT_TESTS))
 
 $(UNIT_AGENT): $(B)/libagent.a
 $(UNIT_AGENT): TEST_LIBS = $(AGENT_LIBS)
@@ -17,6 +18,8 @@ $(UNIT_HOST): $(B)/liblaunch.a $(B)/libhost.a
 $(UNIT_HOST): TEST_LIBS = $(LAUNCH_LIBS)
 $(UNIT_NETWORK): $(B)/libnetwork.a $(B)/libhost.a
 $(UNIT_NETWORK): TEST_LIBS = $(NETWORK_LIBS)
+$(UNIT_KEEP): $(B)/libkeep.a $(B)/libhost.a
+$(UNIT_KEEP): TEST_LIBS = $(KEEP_LIBS)
 $(UNIT_CTL): $(B)/libctl.a $(B)/libhost.a
 $(UNIT_CTL): TEST_LIBS = $(CTL_LIBS)
 
@@ -30,7 +33,7 @@ $(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a,$^) $(filter %/liblaunch.a %/libnetwork.a,$^) \
-		$(filter %/libctl.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
+		$(filter %/libctl.a %/libkeep.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
 
 .PHONY: unit-tests unit e2e e2e-programs check check-nix check-san demo bench probe torture
 unit-tests: $(UNIT_TESTS)

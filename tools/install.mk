@@ -13,7 +13,7 @@ install: all
 	$(Q)$(INSTALL) -d '$(D)$(BINDIR)' '$(D)$(PKGLIBDIR)' '$(D)$(GENERATORDIR)'
 	$(Q)$(INSTALL) -m 755 $(B)/narthex $(B)/run-in-netns '$(D)$(BINDIR)'
 	$(call say_install,$(D)$(PKGLIBDIR))
-	$(Q)$(INSTALL) -m 755 $(B)/narthex-launch $(B)/narthex-network $(B)/narthex-ctl $(B)/narthex-unpack $(B)/narthex-seccomp $(B)/narthex-agent '$(D)$(PKGLIBDIR)'
+	$(Q)$(INSTALL) -m 755 $(B)/narthex-launch $(B)/narthex-network $(B)/narthex-ctl $(B)/narthex-unpack $(B)/narthex-keep $(B)/narthex-seccomp $(B)/narthex-agent '$(D)$(PKGLIBDIR)'
 	$(Q)$(INSTALL) -m 755 $(B)/narthex-generator '$(D)$(GENERATORDIR)'
 	@# what the launcher brings into guests: as it was built, but nothing of an older version
 	$(Q)rm -rf '$(D)$(PKGLIBDIR)/guest'

@@ -24,9 +24,9 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 }
 
 /* What a cell is about is wider than its heading at times: a NULL cell is "-". */
-static void print_row(const char *const cells[8], int name_width)
+static void print_row(const char *const cells[9], int name_width)
 {
-	static const int widths[] = { 0, 10, 7, 8, 15, 12, 8, 0 };
+	static const int widths[] = { 0, 10, 7, 8, 15, 12, 8, 4, 0 };
 
 	printf("%-*s", name_width, cells[0]);
 	for (size_t i = 1; i < ARRAY_SIZE(widths); i++)
@@ -37,17 +37,18 @@ static void print_row(const char *const cells[8], int name_width)
 static void print_container(const struct container_info *info, int name_width)
 {
 	const char *address = info->addresses[0][0] ? info->addresses[0] : info->addresses[1];
-	char leader[16], age[32], sessions[24], memory[32];
+	char leader[16], age[32], sessions[24], kept[24], memory[32];
 	const bool up = info->answered;
 
 	(void)snprintf(leader, sizeof(leader), "%d", info->launcher.leader);
 	info_format_age(info->launcher.since_usec, age, sizeof(age));
 	(void)snprintf(sessions, sizeof(sessions), "%zu", info->n_sessions);
+	(void)snprintf(kept, sizeof(kept), "%zd", info->n_kept);
 	info_format_bytes(info->memory, memory, sizeof(memory));
 	print_row((const char *const[]){ info->name, info->state, up ? info->launcher.init : NULL,
 			  up && info->launcher.leader > 0 ? leader : NULL,
 			  address[0] ? address : NULL, up ? age : NULL,
-			  info->sessions_known ? sessions : NULL,
+			  info->sessions_known ? sessions : NULL, info->n_kept >= 0 ? kept : NULL,
 			  info->memory != INFO_UNKNOWN ? memory : NULL },
 		name_width);
 }
@@ -62,7 +63,7 @@ static void show(const struct info_source *source, char **names, struct json *js
 		json_open(json, NULL, '[');
 	else if (*names)
 		print_row((const char *const[]){ "NAME", "STATE", "INIT", "LEADER", "ADDRESS",
-				  "UPTIME", "SESSIONS", "MEMORY" },
+				  "UPTIME", "SESSIONS", "KEPT", "MEMORY" },
 			width);
 	for (char **name = names; *name; name++) {
 		struct container_info info;

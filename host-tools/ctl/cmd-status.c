@@ -3,6 +3,7 @@
 /* narthex status, narthex show-ip. */
 
 #include "../containers.h"
+#include "../name.h"
 #include "cleanup.h"
 #include "ctl.h"
 #include "escape.h"
@@ -87,6 +88,29 @@ static void print_sessions(const struct container_info *info)
 	}
 }
 
+static void print_kept(const struct container_info *info)
+{
+	char age[32], user[4 * KEPT_USER_SIZE], name[NAME_MAX_LEN + 8], state[32];
+
+	printf("%10s: %zd\n", "Kept", info->n_kept);
+	for (ssize_t i = 0; i < info->n_kept; i++) {
+		const struct kept_state *kept = &info->kept[i];
+
+		(void)snprintf(name, sizeof(name), "%s/%u", info->name, kept->id);
+		if (kept->silent) {
+			printf("%12s%-10s  does not answer\n", "", name);
+			continue;
+		}
+		(void)snprintf(state, sizeof(state), "ended with status %d", kept->status);
+		info_format_age(kept->since_usec, age, sizeof(age));
+		(void)escape_text(user, sizeof(user), kept->user, strlen(kept->user));
+		printf("%12s%-10s  %-10s  %-10s  %s\n", "", name, user, age,
+			kept->status >= 0 ? state
+			: kept->attached  ? "attached"
+					  : "detached");
+	}
+}
+
 static void print_info(const struct container_info *info)
 {
 	char bytes[32];
@@ -114,6 +138,8 @@ static void print_info(const struct container_info *info)
 	}
 	if (info->sessions_known)
 		print_sessions(info);
+	if (info->n_kept > 0)
+		print_kept(info);
 }
 
 int cmd_status(const struct verb *verb, int argc, char **argv)

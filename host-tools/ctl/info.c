@@ -131,6 +131,7 @@ static void collect_runtime(struct container_info *info)
 	info->sessions_known =
 		strcmp(info->launcher.init, "command") != 0 &&
 		open_sessions_read(info->name, &info->sessions, &info->n_sessions) == 0;
+	info->n_kept = kept_list(info->name, info->kept);
 }
 
 void info_collect(const struct info_source *source, const char *name, struct container_info *ret)
@@ -140,6 +141,7 @@ void info_collect(const struct info_source *source, const char *name, struct con
 		.launcher = LAUNCHER_STATUS_NULL,
 		.memory = INFO_UNKNOWN,
 		.disk = INFO_UNKNOWN,
+		.n_kept = -1,
 	};
 	const struct unit_row *unit = find_unit(source, name);
 	bool unit_is_up;
@@ -228,6 +230,30 @@ static void write_sessions(const struct container_info *info, struct json *json)
 	json_close(json, ']');
 }
 
+static void write_kept(const struct container_info *info, struct json *json)
+{
+	if (info->n_kept < 0) {
+		json_null(json, "kept_sessions");
+		return;
+	}
+	json_open(json, "kept_sessions", '[');
+	for (ssize_t i = 0; i < info->n_kept; i++) {
+		const struct kept_state *kept = &info->kept[i];
+
+		json_open(json, NULL, '{');
+		json_number(json, "id", kept->id);
+		json_string(json, "user", kept->silent ? NULL : kept->user);
+		number_or_null(json, "since_usec", !kept->silent, kept->since_usec);
+		if (kept->silent)
+			json_null(json, "attached");
+		else
+			json_bool(json, "attached", kept->attached != 0);
+		number_or_null(json, "status", kept->status >= 0, (uint64_t)kept->status);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
+
 void info_write_json(const struct container_info *info, struct json *json)
 {
 	char unit[UNIT_NAME_SIZE];
@@ -260,6 +286,7 @@ void info_write_json(const struct container_info *info, struct json *json)
 	number_or_null(json, "disk_bytes", info->disk != INFO_UNKNOWN, info->disk);
 	number_or_null(json, "sessions", info->sessions_known, info->n_sessions);
 	write_sessions(info, json);
+	write_kept(info, json);
 	json_close(json, '}');
 }
 

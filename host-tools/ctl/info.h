@@ -4,6 +4,7 @@
 /* All that is known of a container without entering it: for list, status and show-ip. */
 
 #include "../config.h"
+#include "../kept.h"
 #include "../launcher-status.h"
 #include "bus.h"
 #include "json.h"
@@ -34,6 +35,8 @@ struct container_info {
 	bool sessions_known;
 	struct session_record *sessions; /* open through its doors, the oldest first */
 	size_t n_sessions;
+	ssize_t n_kept; /* of shell --keep; negative: not known */
+	struct kept_state kept[KEPT_MAX];
 	char addresses[2][INET6_ADDRSTRLEN]; /* IPv4, IPv6; "": none, or unknown */
 };
 

@@ -8,6 +8,7 @@
 
 #include "state.h"
 
+#include "../kept.h"
 #include "../system-links.h"
 #include "../trust.h"
 #include "cgroup.h"
@@ -95,6 +96,20 @@ static void unmount_all(int dirfd, const char *name)
 		;
 }
 
+/* Keepers end with the container, but one that was killed has left its socket. */
+static void remove_kept(struct state *state)
+{
+	_cleanup_close_ int dir =
+		openat(state->dir_fd, KEPT_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char id[16];
+
+	for (unsigned int i = 1; dir >= 0 && i <= KEPT_MAX; i++) {
+		(void)snprintf(id, sizeof(id), "%u", i);
+		(void)unlinkat(dir, id, 0);
+	}
+	(void)unlinkat(state->dir_fd, KEPT_DIR, AT_REMOVEDIR);
+}
+
 /* What lies in the directory besides the lock, and is mounted there. */
 static void remove_files(struct state *state)
 {
@@ -110,6 +125,7 @@ static void remove_files(struct state *state)
 		(void)unlinkat(state->private_fd, "root", AT_REMOVEDIR);
 	}
 	hosts_remove(state->name);
+	remove_kept(state);
 	unmount_all(state->dir_fd, "doors");
 	(void)unlinkat(state->dir_fd, "doors", AT_REMOVEDIR);
 	(void)unlinkat(state->dir_fd, "root", 0);
@@ -174,6 +190,7 @@ int state_acquire(const char *name, struct state *ret)
 	if (mkdirat(state.private_fd, "root", 0700) < 0 ||
 		mkdirat(state.private_fd, "staging", 0700) < 0 ||
 		mkdirat(state.dir_fd, "doors", 0755) < 0 ||
+		mkdirat(state.dir_fd, KEPT_DIR, 0700) < 0 ||
 		symlinkat("private/root", state.dir_fd, "root") < 0) {
 		r = log_errno(-errno, "cannot fill %s/%s", RUN_DIR, name);
 		state_release(&state);

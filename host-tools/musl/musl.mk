@@ -10,7 +10,7 @@ ifneq ($(and $(MUSL),$(MUSL_DIR),$(if $(SAN),,yes)),)
 
 # the whole of narthex, and nothing else of libhost.a
 MUSL_SRC := $(NARTHEX_SRC) $(COMMON_SRC) $(wildcard host-tools/config*.c) $(foreach m,asciicast ctl-verbs door-client \
-	exec-answers exec-client foreign-pty ghost-connect lane name nearest program quick-poll remote terminal-raw trust verbs,host-tools/$(m).c)
+	exec-answers exec-client foreign-pty ghost-connect kept kept-client lane name nearest program quick-poll remote terminal-raw trust verbs,host-tools/$(m).c)
 MUSL_OBJ := $(MUSL_SRC:%.c=$(B)/musl/%.o)
 
 # the kernel's headers come last: beside them lie glibc's

@@ -22,7 +22,7 @@ programs() {
 
 @test "everything is where it belongs" {
   local f missing=
-  for f in bin/{narthex,run-in-netns} lib/narthex/narthex-{launch,agent,ctl,network,unpack} \
+  for f in bin/{narthex,run-in-netns} lib/narthex/narthex-{launch,agent,ctl,network,unpack,keep} \
     lib/systemd/system-generators/narthex-generator lib/narthex/guest/{narthex-agent,narthex-init}; do
     [ -x "$tree/usr/$f" ] || missing+=" $f"
   done

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * The keeper parses what a hostile guest writes. So before it reads a byte of that it has no
+ * capability, no way to a file but the sockets of this container's other sessions, and no system
+ * call that opens, connects, executes or signals anything.
+ */
+
+#include "place.h"
+
+#include "cleanup.h"
+#include "fd.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/capability.h>
+#include <linux/magic.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+
+#define MEMORY_MAX (256UL << 20) /* a screen of the largest size takes a fifth of that */
+
+/* Where cgroup v2 is mounted; NULL: nowhere. systemd's hybrid layout has it at unified. */
+static const char *mount_point(void)
+{
+	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		struct statfs fs;
+
+		if (statfs(places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+			return places[i];
+	}
+	return NULL;
+}
+
+int place_join(pid_t launcher)
+{
+	const char *mount = mount_point();
+	_cleanup_free_ char *text = NULL;
+	char path[PATH_MAX], *line;
+	ssize_t n;
+
+	if (!mount)
+		return -ENODATA;
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)launcher);
+	n = file_read_all(AT_FDCWD, path, 0, 65536, &text);
+	if (n < 0)
+		return (int)n;
+	/* "0::/path" (cgroups(7)); the line may be the first or follow those of v1 */
+	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
+	if (!line)
+		return -ENODATA;
+	line += line == text ? 3 : 4;
+	line[strcspn(line, "\n")] = '\0';
+	if (snprintf(path, sizeof(path), "%s%s/cgroup.procs", mount, line) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return file_write_string(AT_FDCWD, path, "0");
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[2] = {};
+
+	return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
+/* What the C library and libvterm need, and what the keeper does. */
+static int allow(scmp_filter_ctx filter)
+{
+	static const int calls[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(poll),
+		SCMP_SYS(ppoll), SCMP_SYS(recvfrom), SCMP_SYS(recvmsg), SCMP_SYS(sendto),
+		SCMP_SYS(sendmsg), SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(close),
+		SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(unlink), SCMP_SYS(unlinkat),
+		SCMP_SYS(clock_gettime), SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap),
+		SCMP_SYS(madvise), SCMP_SYS(getrandom), SCMP_SYS(futex), SCMP_SYS(restart_syscall),
+		SCMP_SYS(rt_sigreturn), SCMP_SYS(exit), SCMP_SYS(exit_group) };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(calls); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+			SCMP_A1(SCMP_CMP_EQ, TIOCSWINSZ));
+	if (r == 0)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return r;
+}
+
+/* Sanitizers call what nobody expects. */
+static int filter_calls(void)
+{
+#if defined(__SANITIZE_ADDRESS__)
+	(void)allow;
+	return 0;
+#else
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	int r = filter ? allow(filter) : -ENOMEM;
+
+	if (r == 0)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+#endif
+}
+
+static int limit(void)
+{
+#if !defined(__SANITIZE_ADDRESS__)
+	const struct rlimit memory = { MEMORY_MAX, MEMORY_MAX };
+
+	if (setrlimit(RLIMIT_DATA, &memory) < 0)
+		return -errno;
+#endif
+	return setrlimit(RLIMIT_CORE, &(struct rlimit){}) < 0 ? -errno : 0;
+}
+
+int place_confine(int dir)
+{
+	int r;
+
+	if (fchdir(dir) < 0 || chroot(".") < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -errno;
+	r = limit();
+	if (r >= 0)
+		r = drop_capabilities();
+	return r < 0 ? r : filter_calls();
+}
