@@ -78,9 +78,11 @@ static void request_route(struct end *end, uint16_t type, uint16_t flags,
 }
 
 /*
- * Tells an end the hardware address behind the other's IPv6 address. The kernel joins the
+ * Tells an end the hardware address behind the other's address. For IPv6 the kernel joins the
  * multicast group in which it would be asked for it in a worker, and a question that comes too
- * early is repeated after a second. NUD_STALE: used at once, checked soon, not for ever.
+ * early is repeated after a second. For both, whoever knew another hardware address would send to
+ * that one for ten seconds before it asks again: a reload may have changed it. NUD_STALE: used at
+ * once, checked soon, not for ever.
  */
 static void request_neighbour(
 	struct end *end, uint16_t type, uint16_t flags, const struct config_address *address)

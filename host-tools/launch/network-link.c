@@ -78,7 +78,7 @@ static void put_inside(struct items *items, const struct family *f, bool is_main
 		put(items, SIDE_GUEST, ITEM_ROUTE, f->gateway);
 	if (address_is_set(via) && (is_main || address_is_set(f->gateway)))
 		put(items, SIDE_GUEST, ITEM_DEFAULT_ROUTE, via);
-	if (alone && f->host->family == AF_INET6)
+	if (alone && address_is_set(f->host))
 		put(items, SIDE_GUEST, ITEM_NEIGHBOUR, f->host);
 }
 
@@ -95,8 +95,7 @@ static void put_outside(struct items *items, const struct family *f, const struc
 	if (!address_is_set(f->local))
 		return;
 	put(items, SIDE_HOST, ITEM_ROUTE, f->local);
-	if (f->local->family == AF_INET6)
-		put(items, SIDE_HOST, ITEM_NEIGHBOUR, f->local);
+	put(items, SIDE_HOST, ITEM_NEIGHBOUR, f->local);
 }
 
 void link_items(const struct config_link *link, struct items *ret)

@@ -78,12 +78,12 @@ struct item {
 		ITEM_ADDRESS,
 		ITEM_ROUTE,	    /* to one address */
 		ITEM_DEFAULT_ROUTE, /* through it */
-		ITEM_NEIGHBOUR,	    /* the hardware address behind an IPv6 address of the other end
-				     */
+		ITEM_NEIGHBOUR,	    /* the hardware address behind the other end's address */
 	} what;
 	struct config_address address;
 };
 
+/* eight a family: five inside, three on the host */
 #define ITEMS_MAX 16
 struct items {
 	struct item of[ITEMS_MAX];
