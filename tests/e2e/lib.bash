@@ -185,13 +185,14 @@ door() { # NAME DOOR
   echo "$path"
 }
 
-# Runs a script (argument or stdin) in the guest's root shell; stdout is the session's output, byte for byte.
+# Runs a script (argument or stdin) in the guest's root shell; stdout is the session's output, byte for byte. A guest
+# without systemd counts as started before its doors are open: that is waited for.
 inside() { # NAME [SCRIPT]
   if [ $# -gt 1 ]; then
     printf '%s\n' "$2"
   else
     cat
-  fi | timeout $((90 * ease)) socat -t $((80 * ease)) - "unix:$(door "$1" root-shell)"
+  fi | timeout $((90 * ease)) socat -t $((80 * ease)) - "unix-connect:$(door "$1" root-shell),retry=400,interval=0.05"
 }
 
 # Runs an expect script in which $door, $user … are set by NAME=VALUE arguments before it.
@@ -255,7 +256,7 @@ no_traces() { # NAME
 
 # The kernel takes a network namespace apart after its last process has ended, and the pair of interfaces with it.
 none_left() { # NAME
-  poll 5 no_traces "$1" || {
+  poll 30 no_traces "$1" || {
     echo "left behind:" >&2
     traces "$1" >&2
     return 1

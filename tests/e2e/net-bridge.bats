@@ -45,9 +45,9 @@ teardown_file() {
 }
 
 @test "Bridge=: the guest is on the host's bridge, with its address and netmask, both ways, both families" {
-  ping -c 1 -W 5 192.168.60.100
-  ping -c 1 -W 5 fd60::100
-  inside web 'ping -c 1 -W 5 192.168.60.1 && ping -6 -c 1 -W 5 fd60::1'
+  ping -c 1 -W 20 192.168.60.100
+  ping -c 1 -W 20 fd60::100
+  inside web 'ping -c 1 -W 20 192.168.60.1 && ping -6 -c 1 -W 20 fd60::1'
   equal "$(inside web 'ip -o -4 addr show eth0' | grep -o 'inet [^ ]*')" 'inet 192.168.60.100/24'
   matches "$(ip -o link show c-web)" 'mtu 1400 .* master br0 '
   # the bridge keeps its own addresses, and the link has none
@@ -70,16 +70,16 @@ LocalAddress=192.168.60.101/24
 END
   equal "$(cat /sys/class/net/br0/address)" 02:00:00:00:60:01
   # guests of one bridge reach each other
-  inside web 'ping -c 1 -W 5 192.168.60.101'
+  inside web 'ping -c 1 -W 20 192.168.60.101'
   equal "$(inside second 'ip route' | grep -c default)" 0
   guest_remove second
 }
 
 @test "extra links: one on a bridge, one with a pair of addresses" {
-  ping -c 1 -W 5 192.168.61.100
-  ping -c 1 -W 5 192.168.62.100
-  ping -c 1 -W 5 fd62::100
-  inside web 'ping -c 1 -W 5 192.168.61.1 && ping -c 1 -W 5 192.168.62.1 && ping -6 -c 1 -W 5 fd62::1'
+  ping -c 1 -W 20 192.168.61.100
+  ping -c 1 -W 20 192.168.62.100
+  ping -c 1 -W 20 fd62::100
+  inside web 'ping -c 1 -W 20 192.168.61.1 && ping -c 1 -W 20 192.168.62.1 && ping -6 -c 1 -W 20 fd62::1'
   equal "$(inside web 'ls /sys/class/net' | tr '\n' ' ')" 'eth0 lo veth1 veth2 '
   matches "$(ip -o link show web1)" 'master br1 '
   equal "$(inside web 'cat /sys/class/net/veth2/address /sys/class/net/veth2/mtu' | tr '\n' ' ')" '02:00:00:00:62:64 1300 '
@@ -104,8 +104,8 @@ HostAddress=192.168.63.1
 LocalAddress=192.168.63.2
 END
   guest_start early
-  poll 20 test -s "$containers/early/early"
-  poll 20 grep -q default "$containers/early/early"
+  poll 30 test -s "$containers/early/early"
+  poll 30 grep -q default "$containers/early/early"
   matches "$(cat "$containers/early/early")" 'eth0 +inet 192\.168\.60\.102/24'
   matches "$(cat "$containers/early/early")" 'eth0 +inet6 fd60::102/64'
   matches "$(cat "$containers/early/early")" 'early1 +inet 192\.168\.63\.2/32'
@@ -118,11 +118,11 @@ END
   local before
   before=$(inside web 'cat /sys/class/net/*/address')
   guest_stop web
-  poll 10 test ! -e /sys/class/net/c-web
-  poll 10 test ! -e /sys/class/net/web1
+  poll 30 test ! -e /sys/class/net/c-web
+  poll 30 test ! -e /sys/class/net/web1
   guest_start web
-  ping -c 1 -W 5 192.168.60.100
-  ping -c 1 -W 5 192.168.61.100
+  ping -c 1 -W 20 192.168.60.100
+  ping -c 1 -W 20 192.168.61.100
   equal "$(inside web 'cat /sys/class/net/*/address')" "$before"
 }
 
@@ -142,9 +142,9 @@ is_port_of() { # INTERFACE BRIDGE
   local n
   for n in 1 2; do
     bridge_anew br1 192.168.61.1/24
-    poll 10 is_port_of web1 br1
-    ping -c 1 -W 5 192.168.61.100
-    inside web 'ping -c 1 -W 5 192.168.61.1'
+    poll 30 is_port_of web1 br1
+    ping -c 1 -W 20 192.168.61.100
+    inside web 'ping -c 1 -W 20 192.168.61.1'
   done
   # the guest has noticed nothing, and the other link neither
   equal "$(inside web 'cat /sys/class/net/veth1/address' | wc -l)" 1
@@ -156,8 +156,8 @@ is_port_of() { # INTERFACE BRIDGE
   ip addr add 192.168.61.1/24 dev new
   ip link set new name br1
   ip link set br1 up
-  poll 10 is_port_of web1 br1
-  ping -c 1 -W 5 192.168.61.100
+  poll 30 is_port_of web1 br1
+  ping -c 1 -W 20 192.168.61.100
 }
 
 wakeups() { # PID
@@ -180,7 +180,7 @@ sleeps_through_news() { # PID
 }
 
 @test "news of other interfaces, and of a bridge that is the same, don't wake the launcher" {
-  poll 5 sleeps_through_news "$(launcher_pid web)"
+  poll 30 sleeps_through_news "$(launcher_pid web)"
   is_port_of web1 br1
 }
 
@@ -198,8 +198,8 @@ Restart=no
 END
   launcher=$(launcher_pid dead)
   kill -KILL "$launcher"
-  poll 20 test ! -e /sys/class/net/c-dead
-  poll 20 test ! -e /sys/class/net/dead1
+  poll 30 test ! -e /sys/class/net/c-dead
+  poll 30 test ! -e /sys/class/net/dead1
   guest_remove dead
 }
 
@@ -218,23 +218,23 @@ END
   matches "$(ip -d -o link show vz-alpha)" 'bridge '
   equal "$(ip -o -4 addr show dev vz-alpha | grep -o 'inet [^ ]*')" 'inet 192.168.64.1/24'
   for n in 2 3; do
-    ping -c 1 -W 5 "192.168.64.$n"
-    ping -c 1 -W 5 "fd64::$n"
+    ping -c 1 -W 20 "192.168.64.$n"
+    ping -c 1 -W 20 "fd64::$n"
   done
-  inside zone2 'ping -c 1 -W 5 192.168.64.3 && ping -6 -c 1 -W 5 fd64::3 && ping -c 1 -W 5 192.168.64.1'
+  inside zone2 'ping -c 1 -W 20 192.168.64.3 && ping -6 -c 1 -W 20 fd64::3 && ping -c 1 -W 20 192.168.64.1'
   matches "$(inside zone2 'ip route')" 'default via 192\.168\.64\.1 dev eth0'
   guest_stop zone2
   # another is in it still
-  ping -c 1 -W 5 192.168.64.3
+  ping -c 1 -W 20 192.168.64.3
   guest_stop zone3
-  poll 10 test ! -e /sys/class/net/vz-alpha
+  poll 30 test ! -e /sys/class/net/vz-alpha
   guest_start zone2
-  ping -c 1 -W 5 192.168.64.2
+  ping -c 1 -W 20 192.168.64.2
   kill -KILL "$(launcher_pid zone2)"
   poll 30 revived zone2
-  ping -c 1 -W 5 192.168.64.2
+  ping -c 1 -W 20 192.168.64.2
   guest_remove zone2 zone3
-  poll 10 test ! -e /sys/class/net/vz-alpha
+  poll 30 test ! -e /sys/class/net/vz-alpha
 }
 
 revived() { # NAME
@@ -255,10 +255,10 @@ END
   done
   timeout $((100 * slow)) systemctl start "${units[@]}"
   for n in {10..24}; do
-    ping -c 1 -W 5 "192.168.65.$n" >/dev/null
+    ping -c 1 -W 20 "192.168.65.$n" >/dev/null
   done
   timeout $((100 * slow)) systemctl stop "${units[@]}"
-  poll 10 test ! -e /sys/class/net/vz-crowd
+  poll 30 test ! -e /sys/class/net/vz-crowd
 }
 
 # Starts a container that must fail; what it said is in $output.
@@ -285,8 +285,8 @@ refused() { # NAME
   guest_conf thief <<<$'[Network]\nBridge=br0\nVirtualEthernetExtra=web1:x\n[Service]\nRestart=no'
   refused thief
   matches "$output" "cannot create interface web1: the name is taken by web1 .*, which belongs to container 'web'"
-  poll 10 test ! -e /sys/class/net/c-thief
-  ping -c 1 -W 5 192.168.61.100
+  poll 30 test ! -e /sys/class/net/c-thief
+  ping -c 1 -W 20 192.168.61.100
   ip link add mine type veth peer name mine2
   guest_conf thief <<<$'[Network]\nVirtualEthernetExtra=mine:x\n[Service]\nRestart=no'
   refused thief

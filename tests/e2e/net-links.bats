@@ -37,13 +37,13 @@ answers() { # NAME
 
 up() { # NAME: guest_up busybox, and it can be talked to
   guest_up "$1" busybox
-  poll 20 answers "$1"
+  poll 30 answers "$1"
 }
 
 again() { # NAME: restarted
   guest_stop "$1"
   guest_start "$1"
-  poll 20 answers "$1"
+  poll 30 answers "$1"
 }
 
 machine() {
@@ -68,9 +68,9 @@ MACVLAN=wire0:lan wire0:spare
 [Link lan]
 LocalAddress=10.70.0.12/24
 END
-  machine ping -c 1 -W 5 10.70.0.11
-  machine ping -c 1 -W 5 fd70::11
-  inside one 'ping -c 1 -W 5 10.70.0.1 && ping -6 -c 1 -W 5 fd70::1 && ping -c 1 -W 5 10.70.0.12'
+  machine ping -c 1 -W 20 10.70.0.11
+  machine ping -c 1 -W 20 fd70::11
+  inside one 'ping -c 1 -W 20 10.70.0.1 && ping -6 -c 1 -W 20 fd70::1 && ping -c 1 -W 20 10.70.0.12'
   matches "$(inside one 'ip route')" 'default via 10\.70\.0\.1 dev mv-wire0'
   matches "$(inside one 'ip -6 route')" 'default via fd70::1 dev mv-wire0'
   equal "$(inside one 'cat /sys/class/net/mv-wire0/address /sys/class/net/mv-wire0/mtu' | tr '\n' ' ')" '02:00:00:00:70:11 1400 '
@@ -79,8 +79,8 @@ END
   ip link add mv-host link wire0 type macvlan mode bridge
   ip addr add 10.70.0.2/24 dev mv-host
   ip link set mv-host up
-  ping -c 1 -W 5 10.70.0.11
-  ping -c 1 -W 5 10.70.0.12
+  ping -c 1 -W 20 10.70.0.11
+  ping -c 1 -W 20 10.70.0.12
   ip link del mv-host
 }
 
@@ -110,7 +110,7 @@ END
   if ip link add link wire0 try type ipvlan mode l2 2>"$file"; then
     ip link del try
     guest_start ivy
-    machine ping -c 1 -W 5 10.70.0.13
+    machine ping -c 1 -W 20 10.70.0.13
     equal "$(inside ivy 'cat /sys/class/net/iv-wire0/address')" "$(cat /sys/class/net/wire0/address)"
   else
     refused ivy
@@ -139,7 +139,7 @@ END
   guest_stop side
   matches "$(machine ip -o addr show card0)" '10\.70\.0\.1/24'
   guest_start side
-  poll 20 answers side
+  poll 30 answers side
   equal "$(inside side 'ls /sys/class/net' | tr '\n' ' ')" 'card0 lo '
 }
 
@@ -153,7 +153,7 @@ END
   guest_conf side <<<$'[Network]\nNamespacePath=/run/netns/car'
   again side
   matches "$(inside side 'ip -o addr show eth0')" '10\.71\.0\.2/32'
-  inside side 'setsid nc -l -p 7100 -e echo from the side >/dev/null 2>&1 </dev/null & for i in $(seq 100); do grep -q :1BBC /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done'
+  inside side 'setsid nc -l -p 7100 -e echo from the side >/dev/null 2>&1 </dev/null & for i in $(seq 400); do grep -q :1BBC /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done'
   inside car 'nc 127.0.0.1 7100 </dev/null' >"$BATS_TEST_TMPDIR/out"
   equal "$(cat "$BATS_TEST_TMPDIR/out")" 'from the side'
   ip netns del car
@@ -183,14 +183,14 @@ LocalAddress=10.72.0.2
 END
   equal "$(inside nsp 'ls /sys/class/net' | tr '\n' ' ')" 'host0 lo '
   [ -e /sys/class/net/ve-nsp ]
-  ping -c 1 -W 5 10.72.0.2
+  ping -c 1 -W 20 10.72.0.2
   ip link add br7 type bridge
   guest_conf nsp <<<$'[Network]\nNaming=nspawn\nBridge=br7'
   again nsp
   matches "$(ip -o link show vb-nsp)" 'master br7 '
   guest_remove nsp
   ip link del br7
-  poll 10 test ! -e /sys/class/net/vb-nsp
+  poll 30 test ! -e /sys/class/net/vb-nsp
   [ ! -e /sys/class/net/ve-nsp ]
 }
 
@@ -233,11 +233,11 @@ is_back() {
   guest_tree mover busybox
   guest_conf mover <<<"$with_card"
   guest_start mover
-  poll 20 answers mover
+  poll 30 answers mover
   [ ! -e /sys/class/net/card ]
   equal "$(inside mover 'ls /sys/class/net' | tr '\n' ' ')" 'card lo '
-  machine ping -c 1 -W 5 10.73.0.9
-  inside mover 'ping -c 1 -W 5 10.73.0.1'
+  machine ping -c 1 -W 20 10.73.0.9
+  inside mover 'ping -c 1 -W 20 10.73.0.1'
   # a second one who wants it is told who has it
   guest_tree envy busybox
   guest_conf envy <<<"$with_card"
@@ -246,7 +246,7 @@ is_back() {
   guest_remove envy
   guest_stop mover
   equal "$(card)" "$before"
-  ping -c 1 -W 5 10.73.0.1
+  ping -c 1 -W 20 10.73.0.1
   none_left mover
 }
 
@@ -254,15 +254,15 @@ is_back() {
   local before
   before=$(card)
   guest_start mover
-  poll 20 answers mover
+  poll 30 answers mover
   # renamed, in a bridge, with another address, and in the way: a name that the host has
   inside mover 'ip link set card down; ip link set card name lan; ip link add br0 type bridge; ip link set lan master br0; ip link set lan address 02:00:00:00:00:99; ip link set lan mtu 1300; ip link set lan up'
   nsenter -t "$(guest_leader mover)" -n ip link property add dev lan altname wire0
   inside mover 'reboot' || true
   poll 30 rebooted mover
-  poll 20 answers mover
+  poll 30 answers mover
   equal "$(inside mover 'ls /sys/class/net' | tr '\n' ' ')" 'card lo '
-  machine ping -c 1 -W 5 10.73.0.9
+  machine ping -c 1 -W 20 10.73.0.9
   guest_stop mover
   equal "$(card)" "$before"
 }
@@ -278,7 +278,7 @@ rebooted() { # NAME
   before=$(card)
   matches "$before" 'master br3'
   guest_start mover
-  poll 20 answers mover
+  poll 30 answers mover
   kill -KILL "$(launcher_pid mover)"
   poll 30 is_back "$before"
   equal "$(card)" "$before"
@@ -300,7 +300,7 @@ rebooted() { # NAME
   wait "$pid" || true
   [ ! -e /sys/class/net/card ]
   guest_start mover
-  poll 20 answers mover
+  poll 30 answers mover
   equal "$(inside mover 'ls /sys/class/net' | tr '\n' ' ')" 'card lo '
   guest_stop mover
   equal "$(card)" "$before"
@@ -308,7 +308,7 @@ rebooted() { # NAME
 
 @test "Interface=: its name taken meanwhile, it comes back under another, and the log says so" {
   guest_start mover
-  poll 20 answers mover
+  poll 30 answers mover
   ip link add card type bridge
   guest_stop mover
   matches "$(journalctl -o cat --no-pager -u container-mover)" "the name is taken by card \(kind 'bridge'.*"

@@ -34,7 +34,7 @@ resolvers() { # NAME: what the guest reads
 
 # A guest without systemd is started before its doors are there.
 await() { # NAME
-  poll 20 inside "$1" true
+  poll 30 inside "$1" true
 }
 
 resolvers_are() { # NAME TEXT
@@ -53,15 +53,15 @@ start_with() { # MODE [NETWORK]
   equal "$(resolvers dns)" $'nameserver 192.0.2.53\nsearch example.org'
   # written in place, replaced, gone, back
   echo 'nameserver 192.0.2.54' >/etc/resolv.conf
-  poll 10 resolvers_are dns 'nameserver 192.0.2.54'
+  poll 30 resolvers_are dns 'nameserver 192.0.2.54'
   echo 'nameserver 192.0.2.55' >/etc/resolv.conf.new
   mv /etc/resolv.conf.new /etc/resolv.conf
-  poll 10 resolvers_are dns 'nameserver 192.0.2.55'
+  poll 30 resolvers_are dns 'nameserver 192.0.2.55'
   rm /etc/resolv.conf
-  poll 10 resolvers_are dns 'nameserver 198.51.100.53'
+  poll 30 resolvers_are dns 'nameserver 198.51.100.53'
   ln -s /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
   echo 'nameserver 198.51.100.54' >/run/systemd/resolve/resolv.conf
-  poll 10 resolvers_are dns 'nameserver 198.51.100.54'
+  poll 30 resolvers_are dns 'nameserver 198.51.100.54'
   rm /etc/resolv.conf
   # the guest can't change what others could read, and nothing is written into its tree
   inside dns 'echo evil >/etc/resolv.conf; rm -f /etc/resolv.conf; true'
@@ -77,7 +77,7 @@ start_with() { # MODE [NETWORK]
   equal "$(resolvers dns)" ''
   mkdir /run/systemd/resolve
   echo 'nameserver 198.51.100.56' >/run/systemd/resolve/resolv.conf
-  poll 10 resolvers_are dns 'nameserver 198.51.100.56'
+  poll 30 resolvers_are dns 'nameserver 198.51.100.56'
 }
 
 @test "a resolver on the host's loopback is its upstreams in a network of the container's own" {
@@ -178,7 +178,7 @@ LocalAddress=10.8.1.2/24
 END
   equal "$(getent ahostsv4 dns.containers | awk '{ print $1; exit }')" 10.8.0.2
   equal "$(getent ahostsv6 dns.containers | awk '{ print $1; exit }')" fd08::2
-  ping -c 1 -W 5 other.containers
+  ping -c 1 -W 20 other.containers
   equal "$(head -n "$(wc -l <"$BATS_FILE_TMPDIR/hosts")" /etc/hosts)" "$(cat "$BATS_FILE_TMPDIR/hosts")"
   kill -KILL "$(launcher_pid dns)"
   poll 30 not systemctl is-active container-dns
@@ -194,19 +194,19 @@ END
   printf '[Exec]\nHostname=web\n%sHosts=yes\n' "$network" | guest_conf dns
   guest_start dns
   await dns
-  matches "$(inside dns 'ping -c 1 -W 5 localhost; ping -c 1 -W 5 web; ping -c 1 -W 5 dns.containers')" '127\.0\.0\.1.*127\.0\.1\.1.*10\.8\.0\.2'
+  matches "$(inside dns 'ping -c 1 -W 20 localhost; ping -c 1 -W 20 web; ping -c 1 -W 20 dns.containers')" '127\.0\.0\.1.*127\.0\.1\.1.*10\.8\.0\.2'
   guest_up other busybox <<'END'
 [Network]
 HostAddress=10.8.1.1
 LocalAddress=10.8.1.2
 END
-  poll 10 eval 'inside dns "cat /etc/hosts" | grep -q "^10.8.1.2 other.containers"'
+  poll 30 eval 'inside dns "cat /etc/hosts" | grep -q "^10.8.1.2 other.containers"'
   await other
   # who hasn't asked for it isn't told, and who has can't change it
   equal "$(inside other 'grep containers /etc/hosts 2>/dev/null')" ''
   inside dns 'echo evil >>/etc/hosts; true'
   guest_remove other
-  poll 10 eval '! inside dns "cat /etc/hosts" | grep -q other.containers'
+  poll 30 eval '! inside dns "cat /etc/hosts" | grep -q other.containers'
   equal "$(inside dns 'cat /etc/hosts')" $'127.0.0.1 localhost\n::1 localhost ip6-localhost\n127.0.1.1 web\n10.8.0.2 dns.containers'
   not test -s "$containers/dns/etc/hosts"
 }

@@ -84,7 +84,7 @@ serve() { # NAME
   echo $! >"$BATS_FILE_TMPDIR/$1.pids"
   nsenter -t "$pid" -n socat udp6-recvfrom:80,fork,reuseaddr "system:read -r x; $who" >/dev/null 2>&1 3>&- &
   echo $! >>"$BATS_FILE_TMPDIR/$1.pids"
-  poll 10 listens "$1"
+  poll 30 listens "$1"
 }
 
 listens() {
@@ -100,7 +100,12 @@ serve_no_more() { # NAME
 
 # Who the guest thinks we are, in short: "2" for …:2, or nothing.
 seen() { # ADDRESS
-  socat -t3 - "$1,connect-timeout=2" </dev/null 2>/dev/null | short
+  socat -t30 - "$1,connect-timeout=${seconds:-30}" </dev/null 2>/dev/null | short
+}
+
+# The same where nothing answers, so the wait is a short one.
+unseen() { # ADDRESS
+  seconds=2 seen "$1"
 }
 
 seen_udp() { # HOST PORT
@@ -117,7 +122,7 @@ short() {
     done
 }
 
-export -f seen seen_udp short
+export -f seen unseen seen_udp short
 
 @test "another machine reaches the port, and is seen as who it is: TCP, UDP, IPv4, IPv6" {
   equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
@@ -146,10 +151,10 @@ export -f seen seen_udp short
 @test "a port of one address or one interface is not one of others" {
   equal "$(in_world bash -c 'seen tcp:198.51.100.1:8081')" 198.51.100.9
   equal "$(in_world bash -c 'seen tcp6:[fd51::1]:8081')" fd51::9
-  equal "$(seen tcp:127.0.0.1:8081)" ''
+  equal "$(unseen tcp:127.0.0.1:8081)" ''
   equal "$(in_world bash -c 'seen tcp:198.51.100.1:8082')" 198.51.100.9
-  equal "$(seen tcp:127.0.0.1:8082)" ''
-  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8083')" ''
+  equal "$(unseen tcp:127.0.0.1:8082)" ''
+  equal "$(in_world bash -c 'unseen tcp:198.51.100.1:8083')" ''
   equal "$(seen tcp:127.0.0.1:8083)" 10.9.0.1
   equal "$(seen 'tcp6:[::1]:8083')" fd09::1
 }
@@ -187,19 +192,19 @@ export -f misroute
   servers+=($!)
   socat tcp6-listen:9999,'bind=[::1]',fork system:'echo secret' >/dev/null 2>&1 3>&- &
   servers+=($!)
-  poll 10 grep -q ':270F' /proc/net/tcp
-  poll 10 grep -q ':270F' /proc/net/tcp6
+  poll 30 grep -q ':270F' /proc/net/tcp
+  poll 30 grep -q ':270F' /proc/net/tcp6
   equal "$(cat /proc/sys/net/ipv4/conf/{all,c-web,br0}/route_localnet | tr '\n' ' ')" '0 0 0 '
   equal "$(ip -6 route show table local | grep -c '^local ::1 ')" 1
   in_net web bash -c 'misroute 10.9.0.1 fd09::1'
   in_net bridged bash -c 'misroute 192.168.70.1 fd70::1'
-  equal "$(in_net web bash -c 'seen tcp:127.0.0.1:9999,bind=10.9.0.2')" ''
-  equal "$(in_net web bash -c 'seen tcp6:[::1]:9999,bind=[fd09::2]')" ''
-  equal "$(in_net bridged bash -c 'seen tcp:127.0.0.1:9999,bind=192.168.70.2')" ''
-  equal "$(in_net bridged bash -c 'seen tcp6:[::1]:9999,bind=[fd70::2]')" ''
+  equal "$(in_net web bash -c 'unseen tcp:127.0.0.1:9999,bind=10.9.0.2')" ''
+  equal "$(in_net web bash -c 'unseen tcp6:[::1]:9999,bind=[fd09::2]')" ''
+  equal "$(in_net bridged bash -c 'unseen tcp:127.0.0.1:9999,bind=192.168.70.2')" ''
+  equal "$(in_net bridged bash -c 'unseen tcp6:[::1]:9999,bind=[fd70::2]')" ''
   # for the comparison: what such a setting of the host would have done
   echo 1 >/proc/sys/net/ipv4/conf/c-web/route_localnet
-  run in_net web timeout 5 socat -t2 - tcp:127.0.0.1:9999,bind=10.9.0.2
+  run in_net web timeout 30 socat -t20 - tcp:127.0.0.1:9999,bind=10.9.0.2
   echo 0 >/proc/sys/net/ipv4/conf/c-web/route_localnet
   kill "${servers[@]}"
   equal "$output" secret
@@ -208,9 +213,9 @@ export -f misroute
 @test "the host doesn't become a router: nothing but the ports passes" {
   equal "$(cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding | tr '\n' ' ')" '0 0 '
   in_world ip route add 10.9.0.2 via 198.51.100.1
-  equal "$(in_world bash -c 'seen tcp:10.9.0.2:80')" ''
+  equal "$(in_world bash -c 'unseen tcp:10.9.0.2:80')" ''
   in_world ip route del 10.9.0.2
-  equal "$(in_net web bash -c 'seen tcp:198.51.100.9:80')" ''
+  equal "$(in_net web bash -c 'unseen tcp:198.51.100.9:80')" ''
   run in_net web ping -c 1 -W 1 198.51.100.9
   [ "$status" != 0 ]
   # nor does the guest get to others behind the host
@@ -221,7 +226,7 @@ export -f misroute
 @test "Masquerade=: the guest reaches the world with the host's address, both families" {
   ip netns exec world socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
   local server=$!
-  poll 10 in_world grep -q ':0050 .* 0A ' /proc/net/tcp6
+  poll 30 in_world grep -q ':0050 .* 0A ' /proc/net/tcp6
   guest_up out busybox <<'END'
 [Network]
 HostAddress=10.9.1.1
@@ -233,7 +238,7 @@ END
   equal "$(in_net out bash -c 'seen tcp:198.51.100.9:80')" 198.51.100.1
   equal "$(in_net out bash -c 'seen tcp6:[fd51::9]:80')" fd51::1
   # others are no better off
-  equal "$(in_net web bash -c 'seen tcp:198.51.100.9:80')" ''
+  equal "$(in_net web bash -c 'unseen tcp:198.51.100.9:80')" ''
   guest_stop out
   kill "$server"
   none_of_it out
@@ -259,7 +264,7 @@ END
   journalctl --no-pager -o cat -u container-second | grep -F "port tcp:127.0.0.1:8080 of container 'second' is taken by container 'web'"
   socat tcp-listen:8077,fork system:true >/dev/null 2>&1 3>&- &
   server=$!
-  poll 10 grep -q ':1F8D' /proc/net/tcp /proc/net/tcp6
+  poll 30 grep -q ':1F8D' /proc/net/tcp /proc/net/tcp6
   guest_conf second <<'END'
 [Network]
 HostAddress=10.9.2.1
@@ -302,17 +307,17 @@ Port=8071:80
 END
   nsenter -t "$(guest_leader second)" -n socat tcp-listen:80,fork,reuseaddr exec:cat >/dev/null 2>&1 3>&- &
   echo $! >"$BATS_FILE_TMPDIR/second.pids"
-  poll 10 in_net second grep -q ':0050 .* 0A ' /proc/net/tcp
+  poll 30 in_net second grep -q ':0050 .* 0A ' /proc/net/tcp
   coproc talker { socat - tcp:127.0.0.1:8070; }
   echo one >&"${talker[1]}"
-  read -rt 10 answer <&"${talker[0]}"
+  read -rt 30 answer <&"${talker[0]}"
   equal "$answer" one
   sed -i 's/8071/8072/' "$conf_dir/second.conf"
   run narthex reload second
   equal "$status" 0
   matches "$output" 'applied: \[Network\] Port=8072:80 \(was 8071:80\)'
   equal "$(cat /run/narthex/second/ports)" $'tcp:8070:80\ntcp:8072:80'
-  equal "$(echo hello | socat -t5 - tcp:127.0.0.1:8072)" hello
+  equal "$(echo hello | socat -t30 - tcp:127.0.0.1:8072)" hello
   run socat -u tcp:127.0.0.1:8071,connect-timeout=2 -
   matches "$output" refused
   # 8080 is another's: none of the change is made
@@ -321,9 +326,9 @@ END
   [ "$status" != 0 ]
   matches "$output" "port tcp:8080 of container 'second' is taken by container 'web'"
   equal "$(cat /run/narthex/second/ports)" $'tcp:8070:80\ntcp:8072:80'
-  equal "$(echo hello | socat -t5 - tcp:127.0.0.1:8072)" hello
+  equal "$(echo hello | socat -t30 - tcp:127.0.0.1:8072)" hello
   echo two >&"${talker[1]}"
-  read -rt 10 answer <&"${talker[0]}"
+  read -rt 30 answer <&"${talker[0]}"
   equal "$answer" two
   kill "$talker_PID"
   serve_no_more second

@@ -27,9 +27,9 @@ LocalAddress6=fd00:136::2
 END
   guest_start foo
   # at once: no address is tentative
-  ping -c 1 -W 2 10.231.136.2
-  ping -c 1 -W 2 fd00:136::2
-  inside foo 'busybox ping -c 1 -W 2 10.231.136.1 >/dev/null && busybox ping -c 1 -W 2 fd00:136::1 >/dev/null && echo pong' >"$BATS_TEST_TMPDIR/out"
+  ping -c 1 -W 20 10.231.136.2
+  ping -c 1 -W 20 fd00:136::2
+  inside foo 'busybox ping -c 1 -W 20 10.231.136.1 >/dev/null && busybox ping -c 1 -W 20 fd00:136::1 >/dev/null && echo pong' >"$BATS_TEST_TMPDIR/out"
   equal "$(cat "$BATS_TEST_TMPDIR/out")" pong
   equal "$(inside foo 'ls /sys/class/net | sort | tr "\n" " "')" 'eth0 lo '
   matches "$(ip -o addr show c-foo)" '10\.231\.136\.1/32'
@@ -48,11 +48,11 @@ HostAddress=10.13.0.1
 LocalAddress=10.13.0.2
 END
   guest_start foo
-  inside foo 'busybox nc -l -p 7000 -e /bin/echo from the guest >/dev/null 2>&1 & sleep_free=1; for i in $(seq 100); do grep -q :1B58 /proc/net/tcp /proc/net/tcp6 && break; read -rt 0.05 <> <(:); done; setsid nohup busybox nc -l -p 7001 -e /bin/echo from the guest </dev/null >/dev/null 2>&1 & for i in $(seq 100); do grep -q :1B59 /proc/net/tcp /proc/net/tcp6 && break; read -rt 0.05 <> <(:); done; true'
-  equal "$(timeout 30 socat -t25 - tcp:10.13.0.2:7001 </dev/null)" 'from the guest'
+  inside foo 'busybox nc -l -p 7000 -e /bin/echo from the guest >/dev/null 2>&1 & sleep_free=1; for i in $(seq 400); do grep -q :1B58 /proc/net/tcp /proc/net/tcp6 && break; read -rt 0.05 <> <(:); done; setsid nohup busybox nc -l -p 7001 -e /bin/echo from the guest </dev/null >/dev/null 2>&1 & for i in $(seq 400); do grep -q :1B59 /proc/net/tcp /proc/net/tcp6 && break; read -rt 0.05 <> <(:); done; true'
+  equal "$(timeout 40 socat -t30 - tcp:10.13.0.2:7001 </dev/null)" 'from the guest'
   timeout 30 socat tcp-listen:7002,bind=10.13.0.1,reuseaddr,fork system:'echo from the host' 3>&- &
   local server=$!
-  poll 10 grep -q ':1B5A' /proc/net/tcp
+  poll 30 grep -q ':1B5A' /proc/net/tcp
   run inside foo 'busybox nc 10.13.0.1 7002 </dev/null'
   kill "$server"
   equal "$output" 'from the host'
@@ -113,7 +113,7 @@ END
 HostAddress=10.14.$n.1
 LocalAddress=10.14.$n.2
 END
-    ping -c 1 -W 2 "10.14.$n.2"
+    ping -c 1 -W 20 "10.14.$n.2"
     # the long ones are known by their full name, too
     matches "$(ip -o link show "c-$name")" 'c-'
     equal "$(inside "$name" 'cat /proc/sys/kernel/hostname')" "$name"
@@ -132,8 +132,8 @@ HostAddress=10.15.$n.1
 LocalAddress=10.15.$n.2
 END
   done
-  ping -c 1 -W 2 10.15.1.2
-  ping -c 1 -W 2 10.15.2.2
+  ping -c 1 -W 20 10.15.1.2
+  ping -c 1 -W 20 10.15.2.2
   [ "$(cat "/sys/class/net/$(ip -o link show "c-$prefix-1" | cut -d' ' -f2 | cut -d@ -f1)/ifindex")" != \
     "$(cat "/sys/class/net/$(ip -o link show "c-$prefix-2" | cut -d' ' -f2 | cut -d@ -f1)/ifindex")" ]
 }
@@ -155,7 +155,7 @@ END
   matches "$(journalctl -o cat --no-pager -u container-foo)" 'c-foo'
   systemctl reset-failed container-foo
   guest_start foo
-  ping -c 1 -W 2 10.16.0.2
+  ping -c 1 -W 20 10.16.0.2
 }
 
 @test "MACAddress= is the guest's" {

@@ -20,7 +20,7 @@ pidfile $BATS_FILE_TMPDIR/pid
 END
   : >"$BATS_FILE_TMPDIR/leases"
   busybox udhcpd "$BATS_FILE_TMPDIR/udhcpd.conf" 3>&-
-  poll 10 test -s "$BATS_FILE_TMPDIR/pid"
+  poll 30 test -s "$BATS_FILE_TMPDIR/pid"
 }
 
 teardown_file() {
@@ -68,8 +68,8 @@ Bridge=lanbr
 END
   guest_start nd
   is_online nd
-  ping -c 1 -W 5 10.88.0.2
-  ping -c 1 -W 5 fd88::2
+  ping -c 1 -W 20 10.88.0.2
+  ping -c 1 -W 20 fd88::2
   matches "$(inside nd 'busybox ip route')" 'default via 10\.88\.0\.1 dev eth0'
   matches "$(inside nd 'busybox ip -6 route')" 'default via fd88::1 dev eth0'
   matches "$(inside nd 'networkctl --no-pager status eth0')" 'Network File: /run/systemd/network/zz-narthex.network'
@@ -78,7 +78,7 @@ END
 @test "networkd gets a lease on a link that the host has left to it" {
   matches "$(inside nd 'busybox ip -o -4 addr show lan')" 'inet 192\.168\.90\.1[0-5][0-9]/24'
   matches "$(inside nd 'networkctl --no-pager status lan')" 'Network File: /etc/systemd/network/lan.network'
-  inside nd 'busybox ping -c 1 -W 5 192.168.90.1'
+  inside nd 'busybox ping -c 1 -W 20 192.168.90.1'
 }
 
 @test "what the tree's owner has written about a link is what counts" {
@@ -114,7 +114,7 @@ END
   printf '::sysinit:/bin/udhcpc -i eth0 -s /usr/lease -n -q\n' >>"$containers/bb/etc/inittab"
   guest_conf bb <<<$'[Network]\nBridge=lanbr'
   guest_start bb
-  poll 20 leased bb
+  poll 30 leased bb
   guest_remove bb
 }
 

@@ -36,14 +36,14 @@ answers() { # NAME
 
 up() { # NAME: guest_up busybox, and it can be talked to
   guest_up "$1" busybox
-  poll 20 answers "$1"
+  poll 30 answers "$1"
 }
 
 serves() { # ADDRESS
-  [ "$(timeout 10 socat -t9 - "tcp:$1:80" </dev/null)" = hello ]
+  [ "$(timeout 40 socat -t30 - "tcp:$1:80" </dev/null)" = hello ]
 }
 
-serve='setsid nc -ll -p 80 -e echo hello >/dev/null 2>&1 </dev/null & for i in $(seq 100); do grep -q :0050 /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done'
+serve='setsid nc -ll -p 80 -e echo hello >/dev/null 2>&1 </dev/null & for i in $(seq 400); do grep -q :0050 /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done'
 
 @test "bridge: a web server with addresses and one without" {
   ip link add br0 type bridge
@@ -55,8 +55,8 @@ serve='setsid nc -ll -p 80 -e echo hello >/dev/null 2>&1 </dev/null & for i in $
   inside webserver 'ip link show eth0' >/dev/null
   inside web-noip 'ip link show eth0' >/dev/null
   inside webserver "$serve"
-  ping -n -c 1 -W 5 192.168.0.100
-  ping -n -c 1 -W 5 fc00::2
+  ping -n -c 1 -W 20 192.168.0.100
+  ping -n -c 1 -W 20 fc00::2
   serves 192.168.0.100
   serves '[fc00::2]'
   equal "$(narthex show-ip webserver)" 192.168.0.100
@@ -91,10 +91,10 @@ END
   systemctl start systemd-networkd.service
   up webserver <<<$'[Network]\nBridge=br0\nMACAddress='"$mac"
   equal "$(inside webserver 'cat /sys/class/net/eth0/address')" $mac
-  poll 20 has_address fd5f:e1a2:4f0c:0:70ec:ff:fe8b:7544 ip -6 addr show br0
-  poll 20 has_address $address inside webserver 'ip -6 addr show eth0'
+  poll 30 has_address fd5f:e1a2:4f0c:0:70ec:ff:fe8b:7544 ip -6 addr show br0
+  poll 30 has_address $address inside webserver 'ip -6 addr show eth0'
   matches "$(inside webserver 'ip -6 route')" 'fd5f:e1a2:4f0c::/64 dev eth0'
-  poll 20 ping -n -c 1 -W 1 $address
+  poll 30 ping -n -c 1 -W 2 $address
   inside webserver "$serve"
   serves "[$address]"
   # nobody promised a way out, and the host believes no router of the guest's
@@ -138,7 +138,7 @@ on_the_wire() { # NAME CARD ADDRESS SHAPE
   for shape in "${shapes[@]}"; do
     read -r name card address how <<<"$shape"
     on_the_wire "$name" "$card" "$address" "$how"
-    inside "$name" 'ping -w 10 -c 1 10.10.0.1 >/dev/null && echo pong' >"$BATS_TEST_TMPDIR/out"
+    inside "$name" 'ping -w 30 -c 1 10.10.0.1 >/dev/null && echo pong' >"$BATS_TEST_TMPDIR/out"
     equal "$(cat "$BATS_TEST_TMPDIR/out")" pong
     guest_remove "$name"
     [ -e "/sys/class/net/$card" ]
@@ -152,10 +152,10 @@ on_the_wire() { # NAME CARD ADDRESS SHAPE
   [[ $(systemctl list-dependencies container-auto) != *sys-subsystem-net* ]]
   systemctl stop machines.target
   systemctl start machines.target
-  poll 20 answers auto
+  poll 30 answers auto
   inside auto 'ip addr show dev dummy-test' >/dev/null
   systemctl stop machines.target
-  poll 20 test -e /sys/class/net/dummy-test
+  poll 30 test -e /sys/class/net/dummy-test
   ip link del dummy-test
 }
 
@@ -170,10 +170,10 @@ on_the_wire() { # NAME CARD ADDRESS SHAPE
   ip link del br0
   bridge_up stp_state 1 forward_delay 200
   ip link set carda master br0 up
-  poll 30 both_ways 192.168.1.1
+  poll 60 both_ways 192.168.1.1
   ip link del br0
   bridge_up
-  poll 30 both_ways 192.168.1.1
+  poll 60 both_ways 192.168.1.1
 }
 
 bridge_up() { # [OPTIONS…]
@@ -183,8 +183,8 @@ bridge_up() { # [OPTIONS…]
 }
 
 both_ways() { # ADDRESS: of the host's
-  ping -n -c 1 -W 2 192.168.1.122 &&
-    [ "$(inside webserver "ping -c 1 -W 2 $1 >/dev/null && echo pong")" = pong ]
+  ping -n -c 1 -W 5 192.168.1.122 &&
+    [ "$(inside webserver "ping -c 1 -W 5 $1 >/dev/null && echo pong")" = pong ]
 }
 
 @test "tmpfs: on a directory, on one below it, on one that isn't there" {
