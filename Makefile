@@ -93,7 +93,7 @@ link = $(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o %.a,$^)
 link_static = $(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN)$(filter no,$(STATIC)),$(ALL_LDFLAGS),$(ALL_LDFLAGS:-pie=-static-pie)) -o $@ $(filter %.o %.a,$^)
 
 AGENT_LIBS := -lsystemd -levent_core -lutil
-LAUNCH_LIBS := -levent_core -lcap
+LAUNCH_LIBS := -levent_core
 NETWORK_LIBS := -lmnl
 CTL_LIBS := -lsystemd
 
@@ -101,16 +101,19 @@ $(B)/narthex-agent: $(call obj,agent/main.c) $(B)/libagent.a $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link) $(AGENT_LIBS)
 
-$(B)/narthex-launch: $(call obj,host-tools/launch/main.c) $(B)/liblaunch.a $(B)/libhost.a $(B)/libcommon.a
-	$(call say,LINK,$@)
-	$(link_static) $(if $(SAN)$(filter no,$(STATIC)),,-Wl,-u,getaddrinfo) $(LAUNCH_LIBS)
-
 # the launcher's helper for what needs libraries
 $(B)/narthex-network: $(call obj,host-tools/network/main.c) $(B)/libnetwork.a $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link) $(NETWORK_LIBS)
 
 include host-tools/musl/musl.mk
+
+LAUNCH_OBJ ?= $(call obj,host-tools/launch/main.c) $(B)/liblaunch.a $(B)/libhost.a $(B)/libcommon.a
+link_launch ?= $(link_static) $(if $(SAN)$(filter no,$(STATIC)),,-Wl,-u,getaddrinfo) $(LAUNCH_LIBS)
+
+$(B)/narthex-launch: $(LAUNCH_OBJ)
+	$(call say,LINK,$@)
+	$(link_launch)
 
 NARTHEX_OBJ ?= $(call obj,$(NARTHEX_SRC)) $(B)/libhost.a $(B)/libcommon.a
 link_narthex ?= $(link_static)

@@ -100,11 +100,11 @@ probe:
 	$(Q)$(MAKE) all $(B)/tests/probe
 	$(Q)B='$(B)' tests/hostile/compare $(if $(UPDATE),--update) $(PEERS)
 
-# payloads: as cheap to start as a program can be
+# payloads: as cheap to start as a program can be, so with musl where it is
 $(B)/bench/running $(B)/bench/payload: $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
+	$(Q)$(or $(MUSL),$(CC)) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
 
 WAYS_SRC := $(wildcard bench/ways*.c)
 $(B)/bench/ways: $(WAYS_SRC) bench/ways.h $(FLAGS_STAMP)

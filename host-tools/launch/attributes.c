@@ -66,7 +66,7 @@ static int apply_affinity(pid_t leader, const struct config_cpus *cpus)
 {
 	cpu_set_t set;
 
-	static_assert(CPU_SETSIZE == CONFIG_CPUS_MAX, "one bit a processor");
+	static_assert(sizeof(set) * 8 == CONFIG_CPUS_MAX, "one bit a processor");
 	CPU_ZERO(&set);
 	for (size_t i = 0; i < CONFIG_CPUS_MAX; i++)
 		if (cpus->bits[i / 64] >> i % 64 & 1)

@@ -13,6 +13,7 @@
 #include "builder.h"
 
 #include "attributes.h"
+#include "caps.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "guest.h"
@@ -32,7 +33,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
@@ -114,18 +114,14 @@ static int map_ids(struct builder *b)
 
 int act_as_guest_root(const struct launch *launch)
 {
-	cap_t caps;
-	int r = 0;
+	int r;
 
 	if (launch->range.base == 0)
 		return 0;
 	(void)setfsgid(launch->range.base);
 	(void)setfsuid(launch->range.base);
-	caps = cap_get_proc();
-	if (!caps || cap_fill(caps, CAP_EFFECTIVE, CAP_PERMITTED) < 0 || cap_set_proc(caps) < 0)
-		r = log_errno(-errno, "cannot keep the capabilities");
-	(void)cap_free(caps);
-	return r;
+	r = caps_apply(UINT64_MAX, 0); /* what the change of ids has taken out of the effective set */
+	return r < 0 ? log_errno(r, "cannot keep the capabilities") : 0;
 }
 
 /*

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-/* What glibc has and musl 1.2.3 hasn't, for narthex; included before everything else (musl.mk). */
+/* What glibc has and musl 1.2.3 hasn't, for narthex and narthex-launch; included before
+ * everything else (musl.mk). What has a header of its own is in include/. */
 
+#include <linux/close_range.h>
 #include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -38,6 +40,11 @@ static inline int statx(
 	return (int)syscall(SYS_statx, dirfd, path, flags, mask, ret);
 }
 #endif
+
+static inline int close_range(unsigned int first, unsigned int last, int flags)
+{
+	return (int)syscall(SYS_close_range, first, last, flags);
+}
 
 /* "TERM" for 15, NULL for what has no name. */
 static inline const char *sigabbrev_np(int number)

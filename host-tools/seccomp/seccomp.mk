@@ -24,5 +24,5 @@ $(B)/narthex-seccomp: host-tools/seccomp/narthex-seccomp.c $(SECCOMP_DEPS) | $(B
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) -lseccomp
 
-$(call obj,host-tools/launch/seccomp.c): $(B)/include/seccomp-filters.h
+$(call obj,host-tools/launch/seccomp.c) $(B)/musl/host-tools/launch/seccomp.o: $(B)/include/seccomp-filters.h
 $(call obj,host-tools/config-syscalls.c) $(B)/musl/host-tools/config-syscalls.o: $(B)/include/seccomp-names.h

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+
+/*
+ * Debian's libevent is compiled for glibc. What it uses of a C library has the same form in musl on
+ * 64 bits: that is the kernel's form, or it knows a pointer only. musl has the names, too, that
+ * glibc's headers make of others, but for those with the checks of _FORTIFY_SOURCE. These are they,
+ * and random numbers, which the launcher doesn't ask for.
+ */
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/select.h>
+
+#ifndef __GLIBC__ /* whose headers have them */
+int __fprintf_chk(FILE *f, int flag, const char *format, ...);
+int __vsnprintf_chk(char *buf, size_t max, int flag, size_t size, const char *format, va_list args);
+void *__memcpy_chk(void *to, const void *from, size_t n, size_t size);
+long __fdelt_chk(long fd);
+uint32_t arc4random(void);
+void arc4random_buf(void *buf, size_t n);
+#endif
+
+int __fprintf_chk(FILE *f, int flag, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	(void)flag;
+	va_start(args, format);
+	r = vfprintf(f, format, args);
+	va_end(args);
+	return r;
+}
+
+int __vsnprintf_chk(char *buf, size_t max, int flag, size_t size, const char *format, va_list args)
+{
+	(void)flag;
+	if (max > size)
+		abort();
+	return vsnprintf(buf, max, format, args);
+}
+
+void *__memcpy_chk(void *to, const void *from, size_t n, size_t size)
+{
+	if (n > size)
+		abort();
+	return memcpy(to, from, n);
+}
+
+long __fdelt_chk(long fd)
+{
+	if (fd < 0 || fd >= FD_SETSIZE)
+		abort();
+	return fd / (8 * (long)sizeof(long));
+}
+
+void arc4random_buf(void *buf, size_t n)
+{
+	if (n > 256 || getrandom(buf, n, 0) != (ssize_t)n)
+		abort();
+}
+
+uint32_t arc4random(void)
+{
+	uint32_t number;
+
+	arc4random_buf(&number, sizeof(number));
+	return number;
+}
