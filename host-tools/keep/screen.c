@@ -7,7 +7,7 @@
  * returns to it.
  *
  * Not drawn again are what no answer tells: titles, tabulators, character sets between two
- * characters, inserting (IRM).
+ * characters, inserting (IRM), lines of double size.
  */
 
 #include "screen.h"
@@ -20,7 +20,15 @@
 #include <vterm.h>
 
 /* Where in a sequence the program is; what it says is libvterm's business. */
-enum place { BETWEEN, IN_CHARACTER, AFTER_ESCAPE, IN_CONTROL, IN_STRING, IN_STRING_ESCAPE };
+enum place {
+	BETWEEN,
+	IN_CHARACTER,
+	AFTER_ESCAPE,
+	IN_LINE_SIZE,
+	IN_CONTROL,
+	IN_STRING,
+	IN_STRING_ESCAPE
+};
 
 #define CANCEL "\x18"
 #define SUBSTITUTE 0x1a
@@ -80,6 +88,8 @@ static enum place next_place(struct screen *s, unsigned char c)
 		return c == '\a' ? BETWEEN : IN_STRING;
 	case IN_STRING_ESCAPE:
 		return c == '\\' ? BETWEEN : after_escape(c);
+	case IN_LINE_SIZE:
+		return BETWEEN;
 	case BETWEEN:
 	default:
 		return begin(s, c);
@@ -434,9 +444,20 @@ static const VTermScreenCallbacks callbacks = {
 	.sb_pushline = on_line,
 };
 
-static int within(int n, int most)
+static int within(int n, int least, int most)
 {
-	return n < 1 ? 1 : n > most ? most : n;
+	return n < least ? least : n > most ? most : n;
+}
+
+static int rows_within(int rows)
+{
+	return within(rows, 1, SCREEN_ROWS_MAX);
+}
+
+/* libvterm 0.1 dies of a wide character where there is no room for one. */
+static int columns_within(int columns)
+{
+	return within(columns, 4, SCREEN_COLUMNS_MAX);
 }
 
 struct screen *screen_new(
@@ -446,7 +467,7 @@ struct screen *screen_new(
 
 	if (!s)
 		return NULL;
-	s->vt = vterm_new(within(rows, SCREEN_ROWS_MAX), within(columns, SCREEN_COLUMNS_MAX));
+	s->vt = vterm_new(rows_within(rows), columns_within(columns));
 	if (!s->vt) {
 		free(s);
 		return NULL;
@@ -473,20 +494,54 @@ void screen_free(struct screen *s)
 	free(s);
 }
 
+/*
+ * As terminals do when they change. libvterm 0.1 would go on with margins that are outside of its
+ * new size.
+ */
+static void reset_margins(struct screen *s)
+{
+	char text[64];
+	VTermPos at;
+
+	if (!screen_is_between(s))
+		screen_cancel(s);
+	vterm_state_get_cursorpos(s->state, &at);
+	(void)snprintf(text, sizeof(text), "\x1b[?69l\x1b[r\x1b[%d;%dH", at.row + 1, at.col + 1);
+	screen_feed(s, text, strlen(text));
+}
+
 void screen_resize(struct screen *s, int rows, int columns)
 {
 	int old_rows, old_columns;
 
-	rows = within(rows, SCREEN_ROWS_MAX);
-	columns = within(columns, SCREEN_COLUMNS_MAX);
+	rows = rows_within(rows);
+	columns = columns_within(columns);
 	vterm_get_size(s->vt, &old_rows, &old_columns);
-	if (rows != old_rows || columns != old_columns)
-		vterm_set_size(s->vt, rows, columns);
+	if (rows == old_rows && columns == old_columns)
+		return;
+	reset_margins(s);
+	vterm_set_size(s->vt, rows, columns);
 }
 
+/*
+ * Lines of double size and the pattern for adjusting a display (ESC # and a digit) stay away from
+ * libvterm 0.1: they can make it write where no cell is, and are not drawn again anyway.
+ */
 void screen_feed(struct screen *s, const char *data, size_t len)
 {
-	(void)vterm_input_write(s->vt, data, len);
-	for (size_t i = 0; i < len; i++)
+	size_t start = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (s->place == AFTER_ESCAPE && data[i] == '#') {
+			(void)vterm_input_write(s->vt, data + start, i - start);
+			(void)vterm_input_write(s->vt, CANCEL, 1);
+			s->place = IN_LINE_SIZE;
+			start = len;
+			continue;
+		}
+		if (s->place == IN_LINE_SIZE)
+			start = data[i] == ESCAPE ? i : i + 1;
 		s->place = next_place(s, (unsigned char)data[i]);
+	}
+	(void)vterm_input_write(s->vt, data + start, len - start);
 }

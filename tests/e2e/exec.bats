@@ -270,6 +270,42 @@ no_process() { # PATTERN
   done
 }
 
+@test "a suspended client gives the terminal back, and takes it again when it goes on" {
+  # raw or not: no shell is there that could have done it
+  local prologue='
+    proc wait_for {what pattern args} {
+      for {set i 0} {$i < 400} {incr i} {
+        if {[regexp -- $pattern [exec {*}$args]]} { return }
+        after 50
+      }
+      puts "\nstill not: $what"; exit 94
+    }
+    spawn -noecho narthex exec ex -t -- sh -c {echo ready; read x; echo got $x; exit 4}
+    set tty $spawn_out(slave,name); set pid [exp_pid]
+    need ready; wait_for raw {[-]opost} stty -a -F $tty'
+  talk "$prologue"'
+    exec kill -TSTP $pid; wait_for stopped { T } cat /proc/$pid/stat; wait_for cooked {[^-]opost} stty -a -F $tty
+    exec kill -CONT $pid; wait_for raw {[-]opost} stty -a -F $tty
+    send "one\r"; need {got one}; need_eof; if {[lindex [wait] 3] != 4} { exit 96 }'
+  # nobody is told of a SIGSTOP, but a shell sets its own modes then
+  talk "$prologue"'
+    exec kill -STOP $pid; wait_for stopped { T } cat /proc/$pid/stat; exec stty -F $tty sane; wait_for cooked {[^-]opost} stty -a -F $tty
+    exec stty -F $tty rows 31 cols 99; exec kill -CONT $pid; wait_for raw {[-]opost} stty -a -F $tty
+    send "one\r"; need {got one}; need_eof; if {[lindex [wait] 3] != 4} { exit 96 }'
+}
+
+@test "a client on a terminal that is killed takes its command along, and leaves no file" {
+  local before
+  before=$(ls -A /tmp /run/narthex/ex)
+  talk 'spawn -noecho bash -c {narthex exec ex -t -- sh -c "echo ready; exec tail -n 89 -f /dev/null"; echo status $?}
+    need ready; exec pkill -KILL -P [exp_pid] narthex; need {status 137}; need_eof'
+  poll 20 equal_count ex 'tail -n 89' 0
+  talk 'spawn -noecho narthex exec ex -t -- sh -c "echo ready; exec tail -n 89 -f /dev/null"
+    need ready; close; wait'
+  poll 20 equal_count ex 'tail -n 89' 0
+  equal "$(ls -A /tmp /run/narthex/ex)" "$before"
+}
+
 @test "input that ends reaches a program on a terminal as its end" {
   run -0 bash -c 'printf "one\ntwo" | timeout 60 narthex exec ex -t -- cat'
   matches "$output" 'one.*two'

@@ -138,7 +138,7 @@ leave_one() { # [COMMAND]
 }
 
 @test "a keeper has no powers, is in the container's unit, and is bounded" {
-  local mib=${NARTHEX_KEEP_MIB:-10} pid
+  local mib=${NARTHEX_KEEP_MIB:-4} pid
   leave_one "(yes 'some text of this length, which is not all of a line' | head -c ${mib}M; echo all of it) &"
   pid=$(pgrep -f '^narthex-keep')
   matches "$(cat "/proc/$pid/cgroup")" '0::/machine.slice/container-kp.service/supervisor'
@@ -173,7 +173,8 @@ quiet_for_once() {
   poll 20 no_keeper
   poll 20 narthex exec kp -- true
   leave_one
-  leave_one 'kill -KILL $$ &'
+  leave_one '(until [ -e /tmp/go ]; do read -rt 0.1 <> <(:); done; kill -KILL $$) &'
+  narthex exec kp -- touch /tmp/go
   poll 20 kept '"status":137'
   talk 'spawn -noecho bash -c {stty -g >'"$d"'/before; narthex shell --keep kp; echo status $?; stty -g >'"$d"'/after; echo end}
     need {# }; exec systemctl stop container-kp

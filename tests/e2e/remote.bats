@@ -233,3 +233,19 @@ no_tail() {
   equal "$status" 137
   poll 20 no_tail
 }
+
+@test "a connection that is cut takes its terminal's session along, and leaves a kept one" {
+  talk 'spawn -noecho bash -c {narthex -H there exec far -t -- sh -c "echo ready; exec tail -n 78 -f /dev/null"; echo status $?}
+    need ready; exec pkill -KILL -f {^ssh -t .*tail -n 78}; need {status 137}; need_eof'
+  poll 20 equal_count far 'tail -n 78' 0
+  talk 'spawn -noecho narthex -H there shell --keep far
+    need {# }; send "HERE=value; echo re\"\"ady\r"; need "ready\r\n"; need {# }; exec pkill -KILL -f {^ssh -t .*shell --keep far}; need_eof'
+  poll 20 kept_is_left
+  talk 'spawn -noecho narthex -H there attach far
+    need {# }; send "echo the \$HERE\r"; need {the value}; send "exit 6\r"; need_eof
+    if {[lindex [wait] 3] != 6} { exit 96 }'
+}
+
+kept_is_left() {
+  narthex status far --json | grep -q '"kept_sessions":\[{"id":1,"user":"root","since_usec":[0-9]*,"attached":false'
+}

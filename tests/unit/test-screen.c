@@ -75,6 +75,7 @@ static void test_a_drawing_makes_the_same_screen(void **state)
 	assert_same_when_drawn("\x1b[?1h\x1b=\x1b[?2004h\x1b[?1002h\x1b[?1006h\x1b[?1004h\x1b[4 q");
 	assert_same_when_drawn("\x1b[2;9r\x1b[?6h\x1b[3;3Hx\x1b[?7l\x1b[1;32m");
 	assert_same_when_drawn("\x1b[?5hinverse");
+	assert_same_when_drawn("\x1b#6double\x1b#\x1b[1mbold\x1b#8");
 }
 
 static void test_every_line_that_was_fits_the_bound(void **state)
@@ -180,8 +181,11 @@ static void test_sizes(void **state)
 	struct screen *s = new_screen();
 
 	feed(s, "0123456789\r\nsecond");
+	feed(s, "\x1b[9r\x1b[9;3Hx");
 	screen_resize(s, 5, 8);
+	feed(s, "\x1b[S\x1b[T\x1b[J\r\n\n\n\n\n\n");
 	screen_resize(s, 0, 0);
+	feed(s, "\xe6\xbc\xa2\r\n\xf0\x9f\x98\x80");
 	screen_resize(s, 65535, 65535);
 	screen_resize(s, 24, 80);
 	feed(s, "\x1b[24;80Hx\x1b[999;999Hy");
