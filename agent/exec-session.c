@@ -268,42 +268,74 @@ static int watch(struct exec_session *session)
 	return 0;
 }
 
-/* From now on it goes on without this agent. */
-static void keep(struct exec_session *session)
+static struct store_record for_store(const struct exec_session *session, bool apart)
 {
 	struct store_record record = {
 		.version = STORE_VERSION,
 		.door = DOOR_EXEC,
 		.flags = (session->tty ? STORE_TTY : 0) | (session->detached ? STORE_DETACHED : 0) |
-			 (session->pam ? STORE_PAM : 0) |
-			 (session->report >= 0 ? STORE_STARTING : 0),
+			 (session->pam ? STORE_PAM : 0) | (apart ? STORE_STARTING : 0),
 		.peer_uid = session->record.peer_uid,
 		.peer_pid = session->record.peer_pid,
 		.leader = session->record.leader,
 		.id = session->record.id,
 		.started = session->started,
 	};
-	const int fds[] = { session->socket, session->pidfd, session->report };
 
 	(void)snprintf(record.program, sizeof(record.program), "%s", session->program);
 	(void)snprintf(record.user, sizeof(record.user), "%s", session->user);
-	session->slot =
-		store_keep(&session->all->store, &record, fds, session->report >= 0 ? 3 : 2);
+	return record;
+}
+
+/* From its first moment on it goes on without this agent. */
+static int spawn_kept(
+	struct exec_session *session, struct spawn_request *request, enum spawn_step *ret_step)
+{
+	struct store *store = &session->all->store;
+	const struct store_record record = for_store(session, false);
+	const int fds[] = { session->socket, -EBADF };
+	struct spawn_first first;
+	int r;
+
+	session->slot = store_prepare(store, &record, fds, ARRAY_SIZE(fds));
+	if (session->slot) {
+		first = store_first(store, session->slot);
+		request->first = &first;
+	}
+	r = spawn(&session->all->spawner, request, &session->record.leader, &session->pidfd,
+		ret_step);
+	request->first = NULL;
+	if (r == 0 && session->slot && !first.sent)
+		(void)store_send(store, &session->slot);
+	return r;
+}
+
+static int spawn_apart_kept(struct exec_session *session, const struct spawn_request *request,
+	enum spawn_step *ret_step)
+{
+	int r = spawn_apart(&session->all->spawner, request, &session->record.leader,
+		&session->pidfd, &session->report, ret_step);
+
+	if (r == 0) {
+		const struct store_record record = for_store(session, true);
+		const int fds[] = { session->socket, session->pidfd, session->report };
+
+		session->slot = store_keep(&session->all->store, &record, fds, ARRAY_SIZE(fds));
+	}
+	return r;
 }
 
 /* The request has been prepared. */
-static void spawn_command(struct exec_session *session, const struct spawn_request *spawn_request,
-	struct packet *packet)
+static void spawn_command(
+	struct exec_session *session, struct spawn_request *spawn_request, struct packet *packet)
 {
-	struct spawner *spawner = &session->all->spawner;
 	enum spawn_step step;
 	int r;
 
 	if (exec_request_is_slow(session->all->exec.request, spawn_request))
-		r = spawn_apart(spawner, spawn_request, &session->record.leader, &session->pidfd,
-			&session->report, &step);
+		r = spawn_apart_kept(session, spawn_request, &step);
 	else
-		r = spawn(spawner, spawn_request, &session->record.leader, &session->pidfd, &step);
+		r = spawn_kept(session, spawn_request, &step);
 	packet_close(packet);
 	if (r < 0) {
 		exec_answer_spawn_failed(session->socket, session->program, step, r);
@@ -311,7 +343,6 @@ static void spawn_command(struct exec_session *session, const struct spawn_reque
 		return;
 	}
 	session->state = STARTING;
-	keep(session);
 	r = watch(session);
 	if (r < 0) {
 		siginfo_t info;

@@ -221,17 +221,27 @@ static void on_leader_exit(void *arg)
 		session_finish(session);
 }
 
-/* From now on it goes on without this agent. */
-static void keep(struct session *session)
+/* The descriptors to keep, of which the second is the pidfd. */
+static size_t to_keep(const struct session *session, int fds[STORE_FDS_MAX])
 {
-	int fds[STORE_FDS_MAX] = { session->socket, session->pidfd };
-	size_t n = 2;
+	size_t n = 0;
 
+	fds[n++] = session->socket;
+	fds[n++] = session->pidfd;
 	if (session->master >= 0) {
 		fds[n++] = session->master;
 		fds[n++] = session->slave;
 		n += relay_pipes(&session->relay, fds + n);
 	}
+	return n;
+}
+
+/* From now on it goes on without this agent. */
+static void keep(struct session *session)
+{
+	int fds[STORE_FDS_MAX];
+	size_t n = to_keep(session, fds);
+
 	session->slot = store_keep(&session->all->store, &session->record, fds, n);
 }
 
@@ -309,12 +319,23 @@ static int open_cgroup(struct session *session)
 	return fd;
 }
 
-/* Runs the command on its terminal, or on the socket. */
+/* Runs the command on its terminal, or on the socket. From its first moment on it is kept. */
 static int spawn_command(
 	struct session *session, const struct command *command, const char **ret_step)
 {
 	_cleanup_close_ int cgroup_fd = open_cgroup(session);
 	int stdio = session->slave >= 0 ? session->slave : session->socket;
+	struct store *store = &session->all->store;
+	int fds[STORE_FDS_MAX];
+	size_t n = to_keep(session, fds);
+	struct spawn_first first;
+	enum spawn_step step;
+	pid_t leader = 0;
+	int r;
+
+	session->slot = store_prepare(store, &session->record, fds, n);
+	if (session->slot)
+		first = store_first(store, session->slot);
 	const struct spawn_request request = {
 		.path = command->path,
 		.argv = command->argv,
@@ -323,15 +344,14 @@ static int spawn_command(
 		.stdio = { stdio, stdio, stdio },
 		.tty = session->slave >= 0,
 		.cgroup_fd = cgroup_fd,
+		.first = session->slot ? &first : NULL,
 	};
-
-	enum spawn_step step;
-	pid_t leader = 0;
-	int r = spawn(&session->all->spawner, &request, &leader, &session->pidfd, &step);
-
+	r = spawn(&session->all->spawner, &request, &leader, &session->pidfd, &step);
 	session->record.leader = leader;
 	if (r < 0)
 		*ret_step = spawn_step_text(step);
+	else if (session->slot && !first.sent)
+		(void)store_send(store, &session->slot);
 	return r;
 }
 
@@ -389,7 +409,6 @@ static int session_run(struct session *session, const char **ret_step)
 	command_done(&command);
 	if (r < 0)
 		return r;
-	keep(session);
 	*ret_step = "cannot watch it";
 	r = watch_session(session);
 	if (r < 0) {

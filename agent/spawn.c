@@ -31,6 +31,9 @@
  * instruments (the frames of a child that execs are never left, and would stay poisoned). Errors
  * come back through a shared page.
  *
+ * While the agent waits for the exec it may be killed, and on a busy machine that wait is long. So
+ * the child's first act is the message with which the session is kept (struct spawn_first).
+ *
  * Where we know no assembly the child gets a copy of the memory instead; all else stays the same.
  *
  * While a vfork child is on its way the agent stands still, and whoever can stop the child stops
@@ -40,6 +43,13 @@
  */
 
 #define STACK_SIZE (64 * 1024)
+
+/* where there is assembly, clone_child() */
+#if defined(__x86_64__) || defined(__aarch64__)
+#define CLONE_SHARES_MEMORY 1
+#else
+#define CLONE_SHARES_MEMORY 0
+#endif
 
 #define UNINSTRUMENTED __attribute__((no_sanitize("address", "undefined")))
 
@@ -211,12 +221,22 @@ UNINSTRUMENTED static void child_execute(const struct spawn_request *request)
 	errno = error;
 }
 
+/* Before the descriptors are gone. */
+UNINSTRUMENTED static void child_send_first(struct spawn_first *first)
+{
+	*first->pid = (int)syscall(SYS_getpid);
+	first->sent =
+		syscall(SYS_sendmsg, first->fd, first->message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
 UNINSTRUMENTED static int child_main(void *arg)
 {
 	const struct child *child = arg;
 	const struct spawn_request *request = child->request;
 	const uint64_t no_signals = 0;
 
+	if (CLONE_SHARES_MEMORY && request->first && !child->apart)
+		child_send_first(request->first);
 	child_take_descriptors(child);
 	child_reset_signals(child->spawner->ignored);
 	if (syscall(SYS_setsid) < 0)
@@ -241,7 +261,6 @@ UNINSTRUMENTED static int child_main(void *arg)
  * child that shares our memory must not return through a frame of ours, hence assembly.
  */
 #if defined(__x86_64__)
-#define CLONE_SHARES_MEMORY 1
 static long clone_child(struct clone_args *args, const struct child *child)
 {
 	long r;
@@ -260,7 +279,6 @@ static long clone_child(struct clone_args *args, const struct child *child)
 	return r;
 }
 #elif defined(__aarch64__)
-#define CLONE_SHARES_MEMORY 1
 static long clone_child(struct clone_args *args, const struct child *child)
 {
 	register long x8 asm("x8") = SYS_clone3;
@@ -279,7 +297,6 @@ static long clone_child(struct clone_args *args, const struct child *child)
 	return x0;
 }
 #else
-#define CLONE_SHARES_MEMORY 0
 static long clone_child(struct clone_args *args, const struct child *child)
 {
 	long r = syscall(SYS_clone3, args, sizeof(*args));
@@ -367,8 +384,13 @@ int spawn(struct spawner *spawner, const struct spawn_request *request, pid_t *r
 	*spawner->report = (struct spawn_report){};
 	r = set_stage(spawner, request->stdio, -EBADF);
 	if (r == 0) {
-		pid = create(spawner, &child, &pidfd);
+		/* the kernel puts it where the child needs it */
+		pid = create(spawner, &child, request->first ? request->first->pidfd : &pidfd);
 		r = pid < 0 ? (int)pid : 0;
+		if (request->first && r == 0) {
+			pidfd = *request->first->pidfd;
+			*request->first->pid = (int)pid;
+		}
 	}
 	(void)set_stage(spawner, NULL, -EBADF);
 	if (r == 0 && spawner->report->step) {

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct spawner {
@@ -44,6 +45,17 @@ struct spawn_identity {
 	size_t n_groups;
 };
 
+/*
+ * A message that the child sends before anything else, so that it is sent although the parent,
+ * which waits for the exec, is killed: one that says who the child is. Needs shared memory.
+ */
+struct spawn_first {
+	int fd; /* a socket */
+	struct msghdr *message;
+	int *pid, *pidfd; /* places in the message where these belong */
+	bool sent;	  /* if not, it is the parent's to send, with both in place */
+};
+
 struct spawn_request {
 	const char *path;
 	const char *const
@@ -55,7 +67,8 @@ struct spawn_request {
 	const struct spawn_identity *identity; /* NULL: the agent's own */
 	int stdio[3];			       /* borrowed; O_CLOEXEC or not */
 	bool tty;			       /* stdio[0] becomes the controlling terminal */
-	int cgroup_fd; /* the child is born in it; negative: none. Borrowed */
+	int cgroup_fd;		   /* the child is born in it; negative: none. Borrowed */
+	struct spawn_first *first; /* NULL: none; not for spawn_apart() */
 };
 
 /* Call early, while descriptor numbers are low, but after signals have been ignored. 0 or -errno.

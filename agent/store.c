@@ -2,7 +2,6 @@
 #include "store.h"
 
 #include "cleanup.h"
-#include "fd.h"
 #include "log.h"
 
 #include <assert.h>
@@ -100,10 +99,11 @@ void store_done(struct store *store)
 	*store = (struct store){};
 }
 
-struct store_slot *store_keep(
+struct store_slot *store_prepare(
 	struct store *store, const struct store_record *record, const int *fds, size_t n)
 {
 	struct store_slot *slot = LIST_FIRST(&store->free);
+	struct store_message *m = &store->message;
 
 	if (slot) {
 		LIST_REMOVE(slot, entry);
@@ -113,11 +113,56 @@ struct store_slot *store_keep(
 		if (!slot)
 			return NULL;
 	}
-	if (fd_send_message(slot->in, record, sizeof(*record), fds, n, MSG_DONTWAIT) < 0) {
-		slot_forget(store, slot);
-		return NULL;
-	}
+	*m = (struct store_message){ .record = *record };
+	m->iov = (struct iovec){ &m->record, sizeof(m->record) };
+	m->header = (struct msghdr){
+		.msg_iov = &m->iov,
+		.msg_iovlen = 1,
+		.msg_control = &m->control,
+		.msg_controllen = CMSG_SPACE(sizeof(int) * n),
+	};
+	m->control.header.cmsg_level = SOL_SOCKET;
+	m->control.header.cmsg_type = SCM_RIGHTS;
+	m->control.header.cmsg_len = CMSG_LEN(sizeof(int) * n);
+	memcpy(store_message_fds(store), fds, sizeof(int) * n);
 	LIST_INSERT_HEAD(&store->used, slot, entry);
+	return slot;
+}
+
+int *store_message_fds(struct store *store)
+{
+	return (int *)(void *)CMSG_DATA(&store->message.control.header);
+}
+
+struct spawn_first store_first(struct store *store, struct store_slot *slot)
+{
+	return (struct spawn_first){
+		.fd = slot->in,
+		.message = &store->message.header,
+		.pid = &store->message.record.leader,
+		.pidfd = store_message_fds(store) + 1,
+	};
+}
+
+bool store_send(struct store *store, struct store_slot **slot)
+{
+	struct store_slot *s = *slot;
+
+	if (sendmsg(s->in, &store->message.header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	*slot = NULL;
+	LIST_REMOVE(s, entry);
+	slot_forget(store, s);
+	return false;
+}
+
+struct store_slot *store_keep(
+	struct store *store, const struct store_record *record, const int *fds, size_t n)
+{
+	struct store_slot *slot = store_prepare(store, record, fds, n);
+
+	if (slot)
+		(void)store_send(store, &slot);
 	return slot;
 }
 

@@ -6,10 +6,14 @@
  * or, without systemd, in the agent's own descriptors over an exec.
  */
 
+#include "spawn.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
 
 #define STORE_FDS_MAX 8
 #define STORE_NAME_SIZE 32
@@ -50,8 +54,20 @@ struct store_slot {
 };
 LIST_HEAD(store_slots, store_slot);
 
+/* What keeps a session, before its leader is known. */
+struct store_message {
+	struct store_record record;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * STORE_FDS_MAX)];
+	} control;
+	struct iovec iov;
+	struct msghdr header;
+};
+
 struct store {
 	struct store_slots used, free;
+	struct store_message message; /* one at a time */
 	size_t n_free;
 	bool systemd; /* there is somebody to keep descriptors for us */
 };
@@ -69,6 +85,19 @@ void store_done(struct store *store);
  */
 struct store_slot *store_keep(
 	struct store *store, const struct store_record *record, const int *fds, size_t n);
+
+/*
+ * The same in two steps: what is prepared here is sent by store_send(), or by whoever sends
+ * store->message.header on slot->in. Until then the record's leader and the descriptors, at
+ * store_message_fds(), may change, and no other session can be kept.
+ */
+struct store_slot *store_prepare(
+	struct store *store, const struct store_record *record, const int *fds, size_t n);
+int *store_message_fds(struct store *store);
+/* For a child that sends it; the second descriptor is its pidfd. */
+struct spawn_first store_first(struct store *store, struct store_slot *slot);
+/* False: it isn't kept, and *slot becomes NULL. */
+bool store_send(struct store *store, struct store_slot **slot);
 
 /* The session has ended. *slot may be NULL, and becomes it. */
 void store_release(struct store *store, struct store_slot **slot);

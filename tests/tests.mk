@@ -35,7 +35,7 @@ $(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a,$^) $(filter %/liblaunch.a %/libnetwork.a,$^) \
 		$(filter %/libctl.a %/libkeep.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
 
-.PHONY: unit-tests unit e2e e2e-programs check check-nix check-san demo bench probe torture
+.PHONY: unit-tests unit e2e e2e-programs check check-nix check-san demo bench probe torture soak
 unit-tests: $(UNIT_TESTS)
 
 # T=name1 T=name2: only these, as in make unit T=escape
@@ -72,12 +72,19 @@ torture: all e2e-programs
 		NARTHEX_TEST_DEADLINE=$$(($(TORTURE_SECONDS) + 300)) NARTHEX_E2E_DEADLINE=$$(($(TORTURE_SECONDS) * 4 + 900)) \
 		tests/run e2e torture
 
+# half an hour of mixed work: what grows? SECONDS= for another time
+SOAK_SECONDS = $(if $(filter command line,$(origin SECONDS)),$(SECONDS),1800)
+soak:
+	$(Q)tools/install-deps build test bench
+	$(Q)$(MAKE) all e2e-programs
+	$(Q)B='$(B)' SOAK_SECONDS='$(SOAK_SECONDS)' tests/torture/run-soak
+
 demo:
 	$(Q)tools/demo
 
 bench:
 	$(Q)tools/install-deps build test bench
-	$(Q)$(MAKE) all $(addprefix $(B)/bench/,pair running ways payload) $(B)/tests/knock
+	$(Q)$(MAKE) all $(addprefix $(B)/bench/,pair running ways payload crowd echoer) $(B)/tests/knock
 	$(Q)B='$(B)' bench/run $(T)
 
 # the tests' own client
@@ -101,7 +108,7 @@ probe:
 	$(Q)B='$(B)' tests/hostile/compare $(if $(UPDATE),--update) $(PEERS)
 
 # payloads: as cheap to start as a program can be, so with musl where it is
-$(B)/bench/running $(B)/bench/payload: $(B)/bench/%: bench/%.c
+$(B)/bench/running $(B)/bench/payload $(B)/bench/echoer: $(B)/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(or $(MUSL),$(CC)) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<

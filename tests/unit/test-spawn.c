@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/spawn.h"
+#include "agent/store.h"
 
 #include "fd.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -193,6 +195,66 @@ static size_t count_fds(void)
 	return n;
 }
 
+/* The child itself keeps its session, before its exec: an agent that dies in between leaves one
+ * that is whole. */
+static void test_keeps_itself(void **state)
+{
+	static const char *const programs[] = { "/bin/cat", "/nonexistent" };
+	static const struct store_record record = { .version = STORE_VERSION, .program = "cat" };
+
+	for (int i = 0; i < 2; i++) {
+		char *argv[] = { (char *)"cat", NULL };
+		const int fds[2] = { 0, -1 };
+		int fd, r, pidfd = -1, got_fds[STORE_FDS_MAX], pair[2];
+		struct store store = {}, next = {};
+		struct store_slot *slot;
+		struct store_record got;
+		struct spawn_first first;
+		size_t n;
+		pid_t pid = -1;
+
+		assert_return_code(pipe2(pair, O_CLOEXEC), errno);
+		slot = store_prepare(&store, &record, fds, 2);
+		assert_non_null(slot);
+		first = store_first(&store, slot);
+		const struct spawn_request request = {
+			.path = programs[i],
+			.argv = argv,
+			.envp = argv + 1,
+			.cwd = "/",
+			.stdio = { pair[0], pair[1], pair[1] },
+			.cgroup_fd = -1,
+			.first = &first,
+		};
+		r = spawn(&spawner, &request, &pid, &pidfd, NULL);
+		assert_int_equal(r, i == 0 ? 0 : -ENOENT);
+		assert_true(first.sent);
+
+		fd = fcntl(slot->out, F_DUPFD_CLOEXEC, 3);
+		assert_non_null(store_take(&next, fd, slot->name, &got, got_fds, &n));
+		assert_int_equal(n, 2);
+		assert_string_equal(got.program, "cat");
+		if (i == 0) {
+			assert_int_equal(got.leader, pid);
+			/* its pidfd */
+			assert_return_code(
+				syscall(SYS_pidfd_send_signal, got_fds[1], SIGKILL, NULL, 0),
+				errno);
+			assert_int_equal(wait_status(pidfd), 128 + SIGKILL);
+		} else {
+			assert_int_equal(
+				syscall(SYS_pidfd_send_signal, got_fds[1], 0, NULL, 0), -1);
+			assert_int_equal(errno, ESRCH);
+		}
+		(void)close(got_fds[0]);
+		(void)close(got_fds[1]);
+		(void)close(pair[0]);
+		(void)close(pair[1]);
+		store_done(&next);
+		store_done(&store);
+	}
+}
+
 static void test_no_growth(void **state)
 {
 	size_t before = count_fds();
@@ -215,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_directory),
 		cmocka_unit_test(test_no_cgroup),
 		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_keeps_itself),
 		cmocka_unit_test(test_no_growth),
 	};
 
