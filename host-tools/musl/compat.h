@@ -4,6 +4,8 @@
 /* What glibc has and musl 1.2.3 hasn't, for narthex and narthex-launch; included before
  * everything else (musl.mk). What has a header of its own is in include/. */
 
+#include "fortify.h"
+
 #include <linux/close_range.h>
 #include <stdint.h>
 #include <sys/stat.h>

@@ -3,22 +3,19 @@
 /*
  * Debian's libevent is compiled for glibc. What it uses of a C library has the same form in musl on
  * 64 bits: that is the kernel's form, or it knows a pointer only. musl has the names, too, that
- * glibc's headers make of others, but for those with the checks of _FORTIFY_SOURCE. These are they,
- * and random numbers, which the launcher doesn't ask for.
+ * glibc's headers make of others, but for those with the checks of _FORTIFY_SOURCE: those are here
+ * and in fortify.c. And random numbers, which the launcher doesn't ask for.
  */
 
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <sys/select.h>
 
 #ifndef __GLIBC__ /* whose headers have them */
 int __fprintf_chk(FILE *f, int flag, const char *format, ...);
-int __vsnprintf_chk(char *buf, size_t max, int flag, size_t size, const char *format, va_list args);
-void *__memcpy_chk(void *to, const void *from, size_t n, size_t size);
 long __fdelt_chk(long fd);
 uint32_t arc4random(void);
 void arc4random_buf(void *buf, size_t n);
@@ -34,21 +31,6 @@ int __fprintf_chk(FILE *f, int flag, const char *format, ...)
 	r = vfprintf(f, format, args);
 	va_end(args);
 	return r;
-}
-
-int __vsnprintf_chk(char *buf, size_t max, int flag, size_t size, const char *format, va_list args)
-{
-	(void)flag;
-	if (max > size)
-		abort();
-	return vsnprintf(buf, max, format, args);
-}
-
-void *__memcpy_chk(void *to, const void *from, size_t n, size_t size)
-{
-	if (n > size)
-		abort();
-	return memcpy(to, from, n);
 }
 
 long __fdelt_chk(long fd)

@@ -9,16 +9,16 @@ MUSL_DIR := $(dir $(wildcard /usr/lib/$(MUSL_ARCH:-gnu=-musl)/rcrt1.o))
 ifneq ($(and $(MUSL),$(MUSL_DIR),$(if $(SAN),,yes)),)
 
 # the whole of both, and nothing else of libhost.a
-MUSL_NARTHEX_SRC := $(NARTHEX_SRC) $(COMMON_SRC) $(wildcard host-tools/config*.c) $(foreach m,asciicast ctl-verbs door-client \
+MUSL_NARTHEX_SRC := host-tools/musl/fortify.c $(NARTHEX_SRC) $(COMMON_SRC) $(wildcard host-tools/config*.c) $(foreach m,asciicast ctl-verbs door-client \
 	exec-answers exec-client foreign-pty ghost-connect kept kept-client lane name nearest program quick-poll remote terminal-raw trust verbs,host-tools/$(m).c)
-MUSL_LAUNCH_SRC := host-tools/launch/main.c $(LAUNCH_SRC) $(COMMON_SRC) $(HOST_SRC) host-tools/musl/libevent.c
+MUSL_LAUNCH_SRC := host-tools/launch/main.c $(LAUNCH_SRC) $(COMMON_SRC) $(HOST_SRC) $(addprefix host-tools/musl/,fortify.c libevent.c)
 MUSL_OBJ := $(sort $(patsubst %.c,$(B)/musl/%.o,$(MUSL_NARTHEX_SRC) $(MUSL_LAUNCH_SRC)))
 
 # the kernel's headers come last: beside them lie glibc's
 $(MUSL_OBJ): $(B)/musl/%.o: %.c $(FLAGS_STAMP) | $(B)/.deps
 	@mkdir -p $(@D)
 	$(call say,MUSL,$<)
-	$(Q)$(MUSL) $(filter-out -D_FORTIFY_SOURCE=3,$(ALL_CFLAGS)) -Wno-conversion -isystem host-tools/musl/include -include host-tools/musl/compat.h \
+	$(Q)$(MUSL) $(ALL_CFLAGS) -Wno-conversion -isystem host-tools/musl/include -include host-tools/musl/compat.h \
 		-idirafter /usr/include -idirafter /usr/include/$(MUSL_ARCH) -MMD -MP -c -o $@ $<
 -include $(MUSL_OBJ:.o=.d)
 
