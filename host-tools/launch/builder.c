@@ -120,7 +120,8 @@ int act_as_guest_root(const struct launch *launch)
 		return 0;
 	(void)setfsgid(launch->range.base);
 	(void)setfsuid(launch->range.base);
-	r = caps_apply(UINT64_MAX, 0); /* what the change of ids has taken out of the effective set */
+	/* the change of ids has taken some out of the effective set */
+	r = caps_apply(UINT64_MAX, 0);
 	return r < 0 ? log_errno(r, "cannot keep the capabilities") : 0;
 }
 
@@ -292,15 +293,16 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = hear(b, BUILD_DOORS, &b->build.doors_fd);
 	if (r >= 0)
-		r = enter_network(b);
-	if (r >= 0)
-		r = mounts_apply_sys(&b->build);
-	if (r >= 0)
 		r = bundle_show(&b->build);
 	if (r >= 0)
 		r = credentials_apply(&b->build);
 	if (r >= 0)
 		r = journal_apply(&b->build);
+	/* the leader takes its namespaces meanwhile: all that can be done before is done */
+	if (r >= 0)
+		r = enter_network(b);
+	if (r >= 0)
+		r = mounts_apply_sys(&b->build);
 	if (r >= 0)
 		r = bind_users_apply(&b->build);
 	if (r >= 0)

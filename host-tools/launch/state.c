@@ -99,10 +99,12 @@ static void unmount_all(int dirfd, const char *name)
 /* Keepers end with the container, but one that was killed has left its socket. */
 static void remove_kept(struct state *state)
 {
-	_cleanup_close_ int dir =
-		openat(state->dir_fd, KEPT_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int dir = -EBADF;
 	char id[16];
 
+	if (unlinkat(state->dir_fd, KEPT_DIR, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return;
+	dir = openat(state->dir_fd, KEPT_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	for (unsigned int i = 1; dir >= 0 && i <= KEPT_MAX; i++) {
 		(void)snprintf(id, sizeof(id), "%u", i);
 		(void)unlinkat(dir, id, 0);
