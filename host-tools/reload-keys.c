@@ -18,7 +18,7 @@ static const struct {
 	{ RELOAD_RESTART, "Exec",
 		"Ephemeral Boot ProcessTwo Parameters Environment User WorkingDirectory "
 		"PivotRoot Capability DropCapability AmbientCapability NoNewPrivileges "
-		"Personality Hostname MachineID PrivateUsers NotifyReady SystemCallFilter "
+		"Personality MachineID PrivateUsers NotifyReady SystemCallFilter "
 		"LimitCPU LimitFSIZE LimitDATA LimitSTACK LimitCORE LimitRSS LimitNOFILE LimitAS "
 		"LimitNPROC LimitMEMLOCK LimitLOCKS LimitSIGPENDING LimitMSGQUEUE LimitNICE "
 		"LimitRTPRIO LimitRTTIME OOMScoreAdjust CPUAffinity ResolvConf Timezone "
@@ -35,6 +35,7 @@ static const struct {
 	/* and at the guest's next boot; narthex-ctl activates what it leads to */
 	{ RELOAD_MEMORY, "Exec", "Path" },
 	{ RELOAD_UNIT, "Exec", "AutoStart" },
+	{ RELOAD_HOSTNAME, "Exec", "Hostname" },
 
 	{ RELOAD_BINDS, "Files", "Bind BindReadOnly" },
 	{ RELOAD_NETWORK, "Network",

@@ -161,9 +161,19 @@ static bool is_live_bind(const struct planner *p, const struct line *line)
 	       other->n_binds <= LIVE_BINDS_MAX;
 }
 
+/* The launcher's copy of the host's file is shown before and after: only its text changes. */
+static bool is_live_resolver(const struct planner *p, const struct line *line)
+{
+	return strncmp(line->text, "Exec/ResolvConf=", 16) == 0 &&
+	       p->running->resolv_action == RESOLV_BIND && p->wanted->resolv_action == RESOLV_BIND;
+}
+
 static enum reload_class class_of_change(const struct planner *p, const struct line *line)
 {
 	enum reload_class class = class_of(line);
+
+	if (is_live_resolver(p, line))
+		return RELOAD_MEMORY;
 
 	if (class == RELOAD_NETWORK && p->network_differs)
 		return RELOAD_RESTART;

@@ -10,12 +10,13 @@
 
 /* How a change of a key reaches a running container. */
 enum reload_class {
-	RELOAD_UNKNOWN, /* somebody forgot the key in reload-keys.c */
-	RELOAD_RESTART, /* not at all */
-	RELOAD_MEMORY,	/* the launcher only has to know of it */
-	RELOAD_UNIT,	/* by systemd, from the unit that the generator makes anew */
-	RELOAD_NETWORK, /* narthex-network changes it */
-	RELOAD_BINDS,	/* the launcher mounts and unmounts it */
+	RELOAD_UNKNOWN,	 /* somebody forgot the key in reload-keys.c */
+	RELOAD_RESTART,	 /* not at all */
+	RELOAD_MEMORY,	 /* the launcher only has to know of it */
+	RELOAD_UNIT,	 /* by systemd, from the unit that the generator makes anew */
+	RELOAD_NETWORK,	 /* narthex-network changes it */
+	RELOAD_HOSTNAME, /* the launcher sets it in the guest's namespace */
+	RELOAD_BINDS,	 /* the launcher mounts and unmounts it */
 };
 
 /* section: "Link" for any [Link NAME]. */

@@ -3,9 +3,9 @@
 /*
  * The transaction. What can fail without the guest is done first: the mounts of the new binds are
  * made, detached, and those of the binds that go are made once more, for the way back. Then the
- * network is changed, which narthex-network does as a whole or not at all; then a child unmounts
- * and mounts in the guest's mount namespace. When that fails it has undone its own, and the network
- * is changed back.
+ * host name is set, and the network is changed, which narthex-network does as a whole or not at
+ * all; then a child unmounts and mounts in the guest's mount namespace. When that fails it has
+ * undone its own, and network and host name are changed back.
  */
 
 #include "reload-apply.h"
@@ -18,10 +18,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -245,16 +247,32 @@ static int send_in(const struct job *j)
 
 /* --- everything ------------------------------------------------------------------------------- */
 
-static int run(struct job *j)
+/* The host name, in the guest's own namespace. ret_before: the one that it had. */
+static int change_hostname(const struct reload_job *job, char ret_before[HOST_NAME_MAX + 1])
+{
+	const struct container_config *config = &job->plan->merged;
+	const char *name = config->hostname ? config->hostname : config->name;
+	_cleanup_close_ int uts = open_namespace(job, "uts");
+
+	if (uts < 0)
+		return uts;
+	if (setns(uts, CLONE_NEWUTS) < 0 || gethostname(ret_before, HOST_NAME_MAX + 1) < 0 ||
+		sethostname(name, strlen(name)) < 0)
+		return log_errno(-errno, "cannot set the container's host name to '%s'", name);
+	return 0;
+}
+
+/* The network, then the binds: both or none. */
+static int change_the_rest(struct job *j)
 {
 	const struct reload_job *job = j->job;
 	const struct reload_plan *plan = job->plan;
 	bool network = reload_plan_has(plan, RELOAD_NETWORK);
 	bool binds = reload_plan_has(plan, RELOAD_BINDS);
 	_cleanup_close_ int netns = -EBADF;
-	int r = binds ? prepare_binds(j) : 0;
+	int r = 0;
 
-	if (r >= 0 && network) {
+	if (network) {
 		netns = open_namespace(job, "net");
 		r = netns < 0 ? netns
 			      : network_helper_change(&job->launch->config, &plan->merged, netns);
@@ -265,6 +283,23 @@ static int run(struct job *j)
 	if (r < 0 && network &&
 		network_helper_change(&plan->merged, &job->launch->config, netns) < 0)
 		log_error("the network is not what it was: restart the container");
+	return r;
+}
+
+static int run(struct job *j)
+{
+	const struct reload_plan *plan = j->job->plan;
+	bool hostname = reload_plan_has(plan, RELOAD_HOSTNAME);
+	char before[HOST_NAME_MAX + 1];
+	int r = reload_plan_has(plan, RELOAD_BINDS) ? prepare_binds(j) : 0;
+
+	if (r >= 0 && hostname)
+		r = change_hostname(j->job, before);
+	if (r < 0)
+		return r;
+	r = change_the_rest(j);
+	if (r < 0 && hostname && sethostname(before, strlen(before)) < 0)
+		log_errno(-errno, "cannot set the container's host name back to '%s'", before);
 	return r;
 }
 

@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "ports.h"
 #include "reload-apply.h"
+#include "resolv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,8 +94,8 @@ static const char *prefix_of(const struct reload *reload, enum reload_class clas
 
 static void list_changes(struct reload *reload)
 {
-	static const enum reload_class order[] = { RELOAD_NETWORK, RELOAD_BINDS, RELOAD_MEMORY,
-		RELOAD_UNIT, RELOAD_RESTART };
+	static const enum reload_class order[] = { RELOAD_NETWORK, RELOAD_BINDS, RELOAD_HOSTNAME,
+		RELOAD_MEMORY, RELOAD_UNIT, RELOAD_RESTART };
 	const struct reload_plan *plan = &reload->plan;
 
 	for (size_t o = 0; o < ARRAY_SIZE(order); o++)
@@ -195,6 +196,8 @@ static void finish(struct reload *reload, bool ok)
 			reload->launch->config = reload->plan.merged;
 			reload->plan.merged = old;
 			hosts_set(&reload->launch->config);
+			(void)hosts_refresh(&reload->launch->config, reload->launch->state.dir_fd);
+			(void)resolv_refresh(reload->launch);
 			bridge_watch_start(
 				reload->launch->bridges, reload->base, &reload->launch->config);
 		}
@@ -426,7 +429,8 @@ void reload_start(struct reload *reload, struct event_base *base, struct launch 
 	r = make_plan(reload);
 	if (r >= 0 && !dry_run &&
 		(reload_plan_has(&reload->plan, RELOAD_NETWORK) ||
-			reload_plan_has(&reload->plan, RELOAD_BINDS))) {
+			reload_plan_has(&reload->plan, RELOAD_BINDS) ||
+			reload_plan_has(&reload->plan, RELOAD_HOSTNAME))) {
 		r = ports_reserve(launch->ports, launch->config.name, reload->plan.merged.ports,
 			reload->plan.merged.n_ports);
 		if (r >= 0)

@@ -123,6 +123,10 @@ start_with() { # MODE [NETWORK]
   guest_stop dns
   start_with bind-uplink
   equal "$(resolvers dns)" 'nameserver 198.51.100.53'
+  # a running one is shown another
+  sed -i s/bind-uplink/bind-host/ "$conf_dir/dns.conf"
+  matches "$(narthex reload dns)" 'applied: \[Exec\] ResolvConf=bind-host \(was bind-uplink\)'
+  equal "$(resolvers dns)" $'nameserver 192.0.2.53\nsearch example.org'
   inside dns 'echo evil >/etc/resolv.conf; true'
   guest_stop dns
   equal "$(cat "$own")" mine

@@ -295,16 +295,32 @@ END
   equal "$(ls $src/a)" file
 }
 
-@test "what needs a restart is said, and said again until then" {
-  conf "$base"$'\n[Exec]\nHostname=other\nEnvironment=A=1\nKillSignal=SIGUSR2\n[Files]\nBind=/dev/zero:/dev/other\n[Service]\nLimitNOFILE=4096'
+@test "the host name changes, and changes back with what fails" {
+  conf "$base"$'\n[Exec]\nHostname=other'
   reload 0
-  has 'needs a restart: [Exec] Hostname=other'
+  has 'applied: [Exec] Hostname=other'
+  equal "$(inside live hostname)" other
+  inside live 'ln -sfn /etc /mnt/evil'
+  conf "$base"$'\n[Exec]\nHostname=third\n[Files]\nBind='$src/a:/mnt/evil/x
+  reload 125
+  equal "$(inside live 'hostname; rm /mnt/evil')" other
+  conf "$base"
+  reload 0
+  has 'applied: [Exec] Hostname=other removed'
+  equal "$(inside live hostname)" live
+  [ "$(hostname)" != live ]
+}
+
+@test "what needs a restart is said, and said again until then" {
+  conf "$base"$'\n[Exec]\nOOMScoreAdjust=7\nEnvironment=A=1\nKillSignal=SIGUSR2\n[Files]\nBind=/dev/zero:/dev/other\n[Service]\nLimitNOFILE=4096'
+  reload 0
+  has 'needs a restart: [Exec] OOMScoreAdjust=7'
   has 'needs a restart: [Exec] Environment=A=1'
   has 'needs a restart: [Files] Bind=/dev/zero:/dev/other'
   has 'needs a restart: [Service] LimitNOFILE=4096'
   has 'applied: [Exec] KillSignal=SIGUSR2'
   reload 0
-  has 'needs a restart: [Exec] Hostname=other'
+  has 'needs a restart: [Exec] OOMScoreAdjust=7'
   has_not KillSignal
   equal "$(inside live 'tr "\0" "\n" </proc/1/environ | grep -c ^A=')" 0
 }

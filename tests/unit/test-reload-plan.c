@@ -36,7 +36,7 @@ static struct container_config make(const char *first, ...)
 static char *plan_text(
 	struct container_config running, struct container_config wanted, struct reload_plan *ret)
 {
-	static const char letters[] = { '?', 'R', 'M', 'U', 'N', 'B' };
+	static const char letters[] = { '?', 'R', 'M', 'U', 'N', 'H', 'B' };
 	static char text[2048];
 	struct reload_plan plan = {};
 	size_t n = 0;
@@ -65,7 +65,8 @@ static void every_key_has_a_class(void **state)
 
 static void classes_go_by_section_and_whole_name(void **state)
 {
-	assert_int_equal(reload_class("Exec", "Hostname"), RELOAD_RESTART);
+	assert_int_equal(reload_class("Exec", "Hostname"), RELOAD_HOSTNAME);
+	assert_int_equal(reload_class("Exec", "MachineID"), RELOAD_RESTART);
 	assert_int_equal(reload_class("Files", "Hostname"), RELOAD_UNKNOWN);
 	assert_int_equal(reload_class("Exec", "Host"), RELOAD_UNKNOWN);
 	assert_int_equal(reload_class("Exec", "name"), RELOAD_UNKNOWN);
@@ -86,7 +87,7 @@ static void changes_are_told_with_what_was(void **state)
 			make("Exec/Hostname=b", "Exec/MachineID=00000000000000000000000000000001",
 				NULL),
 			NULL),
-		"R [Exec] Hostname=b (was a)\n"
+		"H [Exec] Hostname=b (was a)\n"
 		"R [Exec] MachineID=00000000000000000000000000000001\n"
 		"M [Exec] KillSignal=TERM removed\n");
 }
@@ -111,22 +112,26 @@ static void what_was_taken_back_does_not_count(void **state)
 		"");
 }
 
+/* all but its last digit */
+#define ID "0000000000000000000000000000000"
+
 static void what_needs_a_restart_is_not_merged(void **state)
 {
 	struct reload_plan plan, again = {};
 
-	(void)plan_text(make("Exec/Hostname=a", "Exec/KillSignal=TERM", NULL),
-		make("Exec/Hostname=b", "Exec/KillSignal=INT", NULL), &plan);
-	assert_string_equal(plan.merged.hostname, "a");
+	(void)plan_text(make("Exec/MachineID=" ID "1", "Exec/KillSignal=TERM", NULL),
+		make("Exec/MachineID=" ID "2", "Exec/KillSignal=INT", NULL), &plan);
+	assert_string_equal(plan.merged.machine_id, ID "1");
 	assert_int_equal(plan.merged.kill_signal, 2);
 	/* and is found again */
 	{
 		struct container_config wanted =
-			make("Exec/Hostname=b", "Exec/KillSignal=INT", NULL);
+			make("Exec/MachineID=" ID "2", "Exec/KillSignal=INT", NULL);
 
 		assert_int_equal(reload_plan_make(&plan.merged, &wanted, true, "test", &again), 0);
 		assert_int_equal(again.n_changes, 1);
-		assert_string_equal(again.changes[0].text, "[Exec] Hostname=b (was a)");
+		assert_string_equal(
+			again.changes[0].text, "[Exec] MachineID=" ID "2 (was " ID "1)");
 		config_done(&wanted);
 	}
 	reload_plan_done(&again);
@@ -246,6 +251,17 @@ static void a_bind_below_a_change_is_mounted_again(void **state)
 		make("Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mnt/a/b", NULL), 2, (int[]){ -1, -1 });
 }
 
+/* What the container is shown is the launcher's in both: its text only is another. */
+static void resolvers_that_are_shown_change(void **state)
+{
+	assert_string_equal(plan_text(make("Exec/ResolvConf=bind-host", NULL),
+				    make("Exec/ResolvConf=bind-uplink", NULL), NULL),
+		"M [Exec] ResolvConf=bind-uplink (was bind-host)\n");
+	assert_string_equal(plan_text(make("Exec/ResolvConf=bind-host", NULL),
+				    make("Exec/ResolvConf=copy-host", NULL), NULL),
+		"R [Exec] ResolvConf=copy-host (was bind-host)\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +272,7 @@ int main(void)
 		cmocka_unit_test(lists_are_told_line_by_line),
 		cmocka_unit_test(what_was_taken_back_does_not_count),
 		cmocka_unit_test(what_needs_a_restart_is_not_merged),
+		cmocka_unit_test(resolvers_that_are_shown_change),
 		cmocka_unit_test(what_waits_and_is_removed_stays),
 		cmocka_unit_test(a_network_of_its_own_needs_a_restart),
 		cmocka_unit_test(a_device_needs_a_restart),
