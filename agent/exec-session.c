@@ -248,7 +248,7 @@ static void on_leader_exit(void *arg)
 								    : W_EXITCODE(0, info.si_status);
 		session->record.duration_usec = session_clock_usec() - session->started;
 		store_release(&session->all->store, &session->slot);
-		journal_session_closed(&session->all->journal, &session->record);
+		sessions_journal_closed(session->all, &session->record);
 	}
 	session_finish(session);
 }

@@ -45,7 +45,7 @@ int journal_open(struct journal *journal)
 	const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = JOURNAL_SOCKET };
 	_cleanup_close_ int fd = -EBADF;
 
-	*journal = JOURNAL_NULL;
+	journal->fd = -EBADF;
 	if (access(JOURNAL_SOCKET, W_OK) < 0)
 		return 0;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -55,11 +55,6 @@ int journal_open(struct journal *journal)
 		return errno == ECONNREFUSED ? 0 : -errno;
 	journal->fd = TAKE_FD(fd);
 	return 0;
-}
-
-void journal_close(struct journal *journal)
-{
-	close_fdp(&journal->fd);
 }
 
 /* What every entry has. message: what people read, without a newline. */
@@ -79,21 +74,31 @@ static void add_common(struct text *text, const struct journal_session *session,
 	add(text, "NARTHEX_PROGRAM=%s\n", program);
 }
 
-static void send_entry(struct journal *journal, const struct text *text, const char *message)
+/* False: it can't be sent now. */
+static bool try_to_send(struct journal *journal, const char *data, size_t len)
 {
 	/* journald may have been started, or started anew, since */
 	for (int attempt = 0; attempt < 2; attempt++) {
-		if (journal->fd >= 0 && send(journal->fd, text->data, text->len, MSG_NOSIGNAL) >= 0)
-			return;
+		if (journal->fd >= 0 && send(journal->fd, data, len, MSG_NOSIGNAL) >= 0)
+			return true;
 		if (journal->fd >= 0 && errno != ECONNREFUSED && errno != ENOTCONN &&
 			errno != ECONNRESET)
 			break;
-		journal_close(journal);
+		close_fdp(&journal->fd);
 		if (journal_open(journal) < 0)
 			break;
 	}
+	return false;
+}
+
+/* To the journal, or to stderr. */
+static void send_entry(struct journal *journal, const char *data, size_t len)
+{
+	if (try_to_send(journal, data, len))
+		return;
 	journal->lost++;
-	log_info("%s", message);
+	data += strlen("MESSAGE="); /* the first field */
+	log_info("%.*s", (int)strcspn(data, "\n"), data);
 }
 
 void journal_session_opened(struct journal *journal, const struct journal_session *session)
@@ -106,14 +111,13 @@ void journal_session_opened(struct journal *journal, const struct journal_sessio
 		session->door->name, (unsigned int)session->peer_uid, (int)session->peer_pid,
 		session->program);
 	add_common(&text, session, JOURNAL_SESSION_OPENED, message);
-	send_entry(journal, &text, message);
+	send_entry(journal, text.data, text.len);
 }
 
-void journal_session_closed(struct journal *journal, const struct journal_session *session)
+static void write_closed(struct text *text, const struct journal_session *session)
 {
 	bool signaled = WIFSIGNALED(session->status);
 	int number = signaled ? WTERMSIG(session->status) : WEXITSTATUS(session->status);
-	struct text text = {};
 	char message[512];
 
 	(void)snprintf(message, sizeof(message),
@@ -121,8 +125,72 @@ void journal_session_closed(struct journal *journal, const struct journal_sessio
 		session->id, session->door->name, session->duration_usec / 1000000,
 		(unsigned int)(session->duration_usec / 1000 % 1000), session->program,
 		signaled ? "was killed by signal" : "exited with status", number);
-	add_common(&text, session, JOURNAL_SESSION_CLOSED, message);
-	add(&text, "%s=%d\n", signaled ? "NARTHEX_SIGNAL" : "NARTHEX_EXIT_CODE", number);
-	add(&text, "NARTHEX_DURATION_USEC=%" PRIu64 "\n", session->duration_usec);
-	send_entry(journal, &text, message);
+	add_common(text, session, JOURNAL_SESSION_CLOSED, message);
+	add(text, "%s=%d\n", signaled ? "NARTHEX_SIGNAL" : "NARTHEX_EXIT_CODE", number);
+	add(text, "NARTHEX_DURATION_USEC=%" PRIu64 "\n", session->duration_usec);
+}
+
+void journal_session_closed(struct journal *journal, const struct journal_session *session)
+{
+	struct text text = {};
+
+	write_closed(&text, session);
+	send_entry(journal, text.data, text.len);
+}
+
+/* An entry of what is to be sent later, behind its length. */
+static const char *later_entry(const struct journal *journal, size_t at, size_t *ret_len)
+{
+	uint16_t len;
+
+	memcpy(&len, journal->later + at, sizeof(len));
+	*ret_len = len;
+	return journal->later + at + sizeof(len);
+}
+
+void journal_session_closed_later(struct journal *journal, const struct journal_session *session)
+{
+	struct text text = {};
+	uint16_t len;
+
+	write_closed(&text, session);
+	len = (uint16_t)text.len;
+	if (journal->later_len + sizeof(len) + len > sizeof(journal->later)) {
+		send_entry(journal, text.data, text.len);
+		return;
+	}
+	memcpy(journal->later + journal->later_len, &len, sizeof(len));
+	memcpy(journal->later + journal->later_len + sizeof(len), text.data, len);
+	journal->later_len += sizeof(len) + len;
+}
+
+bool journal_flush(struct journal *journal)
+{
+	const char *entry;
+	size_t at = 0, len;
+
+	for (; at < journal->later_len; at += sizeof(uint16_t) + len) {
+		entry = later_entry(journal, at, &len);
+		if (try_to_send(journal, entry, len))
+			continue;
+		if (journal->fd >= 0)
+			break; /* in a container the queue of journald's socket may be ten long */
+		send_entry(journal, entry, len);
+	}
+	journal->later_len -= at;
+	memmove(journal->later, journal->later + at, journal->later_len);
+	return journal->later_len == 0;
+}
+
+void journal_close(struct journal *journal)
+{
+	const char *entry;
+	size_t len;
+
+	for (size_t at = 0; at < journal->later_len; at += sizeof(uint16_t) + len) {
+		entry = later_entry(journal, at, &len);
+		send_entry(journal, entry, len);
+	}
+	journal->later_len = 0;
+	close_fdp(&journal->fd);
 }

@@ -294,6 +294,7 @@ static int loop(struct agent *agent, char **argv)
 		if (!agent->anew)
 			return 0;
 		agent->anew = false;
+		(void)journal_flush(&agent->sessions.journal);
 		(void)inherit_by_exec(&agent->listeners, &agent->sessions, argv);
 	}
 }

@@ -32,6 +32,7 @@ struct sessions {
 	struct limits limits; /* limits.count: how many sessions there are */
 	struct session_list list;
 	struct exec_sessions exec;
+	struct event flush;	    /* of the journal */
 	struct event sweep;	    /* for cgroups that weren't empty when their session ended */
 	bool crashed;		    /* agents, by what is taken over: it ends */
 	const char *term;	    /* TERM of the doors with a terminal */
@@ -57,6 +58,9 @@ bool sessions_adopt(struct sessions *sessions, int fd, const char *name);
 
 /* Looks for session cgroups that can be removed by now, in a while. */
 void sessions_sweep_later(struct sessions *sessions);
+
+/* The journal's entry of a session's end: of a short one in a moment, with others. */
+void sessions_journal_closed(struct sessions *sessions, const struct journal_session *session);
 
 /* CLOCK_MONOTONIC, µs. */
 uint64_t session_clock_usec(void);

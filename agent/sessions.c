@@ -13,6 +13,8 @@
 #include <time.h>
 
 #define SWEEP_INTERVAL_SEC 10
+#define FLUSH_AFTER_USEC 50000
+#define SHORT_USEC 1000000
 
 void sessions_sweep_later(struct sessions *sessions)
 {
@@ -32,6 +34,34 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 		sessions_sweep_later(sessions);
 }
 
+static void flush_later(struct sessions *sessions)
+{
+	static const struct timeval later = { .tv_usec = FLUSH_AFTER_USEC };
+
+	if (!event_pending(&sessions->flush, EV_TIMEOUT, NULL))
+		(void)event_add(&sessions->flush, &later);
+}
+
+static void on_flush(evutil_socket_t fd, short what, void *arg)
+{
+	struct sessions *sessions = arg;
+
+	(void)fd;
+	(void)what;
+	if (!journal_flush(&sessions->journal))
+		flush_later(sessions);
+}
+
+void sessions_journal_closed(struct sessions *sessions, const struct journal_session *session)
+{
+	if (session->duration_usec >= SHORT_USEC) {
+		journal_session_closed(&sessions->journal, session);
+		return;
+	}
+	journal_session_closed_later(&sessions->journal, session);
+	flush_later(sessions);
+}
+
 int sessions_init(struct sessions *sessions, struct event_base *base, size_t max,
 	size_t max_per_uid, const char *term)
 {
@@ -49,7 +79,8 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 		.term = term,
 		.exec = EXEC_SESSIONS_NULL,
 	};
-	if (event_assign(&sessions->sweep, base, -1, 0, on_sweep, sessions) < 0)
+	if (event_assign(&sessions->sweep, base, -1, 0, on_sweep, sessions) < 0 ||
+		event_assign(&sessions->flush, base, -1, 0, on_flush, sessions) < 0)
 		return -ENOMEM;
 	store_init(&sessions->store);
 	r = spawner_init(&sessions->spawner);
@@ -124,8 +155,10 @@ void sessions_done(struct sessions *sessions, bool keep)
 	exec_sessions_done(sessions, keep);
 	refused_clients_done(&sessions->refused);
 	store_done(&sessions->store);
-	if (sessions->base)
+	if (sessions->base) {
 		(void)event_del(&sessions->sweep);
+		(void)event_del(&sessions->flush);
+	}
 	if (!keep && sessions->cgroups.fd >= 0)
 		(void)session_cgroups_sweep(&sessions->cgroups);
 	session_cgroups_close(&sessions->cgroups);

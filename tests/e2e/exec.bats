@@ -199,14 +199,19 @@ no_process() { # PATTERN
   ex -- sh -c 'for p in /proc/[0-9]*; do grep -qsa "^tail.-F" $p/cmdline && kill ${p#/proc/}; done; :'
 }
 
-@test "200 at once, and none is lost" {
+journal_has() { # PROGRAM N
+  [ "$(ex -- journalctl -q -o cat --no-pager NARTHEX_PROGRAM="$1" | grep -c 'closed at door exec')" = "$2" ]
+}
+
+@test "200 at once, and none is lost, in the journal neither" {
   local i pids=()
   for i in $(seq 200); do
-    timeout $((100 * slow)) narthex exec ex -- sh -c "echo $i" </dev/null >>"$BATS_TEST_TMPDIR/out" 3>&- &
+    timeout $((100 * slow)) narthex exec ex -- /usr/bin/sh -c "echo $i" </dev/null >>"$BATS_TEST_TMPDIR/out" 3>&- &
     pids+=($!)
   done
   wait "${pids[@]}"
   equal "$(sort -n "$BATS_TEST_TMPDIR/out" | sha256sum)" "$(seq 200 | sha256sum)"
+  poll 30 journal_has /usr/bin/sh 200
 }
 
 # --- terminals -------------------------------------------------------------------------------------
