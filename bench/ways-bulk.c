@@ -3,6 +3,12 @@
 /*
  * ways: bulk. Out: the payload writes; in: we write, and the payload reads to the end; both: it
  * returns what we write. Time is from the spawn to the exit status.
+ *
+ * Each way has the same two ends, this process and the payload, with 64 KiB of touched memory each
+ * and a pipe at our end. We stay on the first processor, the payload on the last one (payload.c);
+ * what a way has in between is free. Left alone, the kernel sometimes runs both ends of a pipe on
+ * one processor, where they take turns in its cache, several times as fast as two processors that
+ * wake each other: the comparison would be one of luck.
  */
 
 #include "ways.h"
@@ -10,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +30,19 @@
 static const char *const directions[] = { "out", "in", "both" };
 
 static char piece[PIECE];
+
+/* From all to the first of them. */
+static void stay(const cpu_set_t *all)
+{
+	cpu_set_t one;
+	int cpu = 0;
+
+	CPU_ZERO(&one);
+	while (!CPU_ISSET(cpu, all))
+		cpu++;
+	CPU_SET(cpu, &one);
+	(void)sched_setaffinity(0, sizeof(one), &one);
+}
 
 /* Writes and reads that much, with poll() only where both have to go on. */
 static int pump(int to, int from, size_t bytes_to, size_t bytes_from)
@@ -63,6 +83,7 @@ static int run_once(const struct way *way, const char *direction, size_t bytes, 
 	bool writes = strcmp(direction, "out") != 0, reads = strcmp(direction, "in") != 0;
 	char *argv[WORDS_MAX + 3], count[24];
 	int in[2], out[2], r;
+	cpu_set_t all;
 	double start;
 	size_t n = 0;
 	pid_t pid;
@@ -73,10 +94,12 @@ static int run_once(const struct way *way, const char *direction, size_t bytes, 
 	argv[n++] = (char *)direction;
 	argv[n++] = count;
 	argv[n] = NULL;
-	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
+	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 ||
+		sched_getaffinity(0, sizeof(all), &all) < 0)
 		return -errno;
 	start = now_ms();
 	r = way_spawn(argv, in[0], out[1], &pid);
+	stay(&all); /* behind the spawn: it would be inherited */
 	(void)close(in[0]);
 	(void)close(out[1]);
 	if (!writes)
@@ -88,6 +111,7 @@ static int run_once(const struct way *way, const char *direction, size_t bytes, 
 		r = failed < 0 ? failed : r;
 	}
 	*ret_ms = now_ms() - start;
+	(void)sched_setaffinity(0, sizeof(all), &all);
 	(void)close(out[0]);
 	return r < 0 ? way_failed(way, r) : 0;
 }
@@ -112,6 +136,7 @@ int measure_bulk(struct ways *ways, size_t mebibytes)
 	double speeds[ARRAY_SIZE(directions)][WAYS_MAX] = {};
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	memset(piece, 'w', sizeof(piece));
 	for (size_t d = 0; d < ARRAY_SIZE(directions); d++) {
 		int r = measure_direction(ways, directions[d], mebibytes);
 
