@@ -13,6 +13,7 @@
 #include <time.h>
 
 #define SWEEP_INTERVAL_SEC 10
+#define SESSION_NOFILE 1024 /* systemd's default, and what select(2) can do */
 #define FLUSH_AFTER_USEC 50000
 #define SHORT_USEC 1000000
 
@@ -86,6 +87,9 @@ int sessions_init(struct sessions *sessions, struct event_base *base, size_t max
 	r = spawner_init(&sessions->spawner);
 	if (r < 0)
 		return r;
+	/* the unit's is for us: it has to be above what is kept, or no agent could start */
+	if (sessions->store.systemd && sessions->spawner.nofile.rlim_cur > SESSION_NOFILE)
+		sessions->spawner.nofile.rlim_cur = SESSION_NOFILE;
 	r = hangups_init(&sessions->hangups, base);
 	if (r < 0)
 		return r;

@@ -241,6 +241,16 @@ no_session() {
   not one_session
 }
 
+@test "an agent can be passed all that can be kept; a session's own soft limit is small" {
+  local soft max
+  soft=$(inside live 'systemctl show -P LimitNOFILESoft narthex-agent')
+  max=$(inside live 'systemctl show -P FileDescriptorStoreMax narthex-agent')
+  # with the doors, and with what it opens itself
+  [ "$soft" -gt $((max + 100)) ]
+  equal "$(inside live 'ulimit -Sn')" 1024
+  equal "$(narthex exec live -- sh -c 'ulimit -Sn')" 1024
+}
+
 @test "100 sessions are taken over at once" {
   local i many=$BATS_TEST_TMPDIR/many
   mkdir "$many"
