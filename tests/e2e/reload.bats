@@ -261,7 +261,7 @@ keeps_its_state() { # TEXT PATTERN
 }
 
 @test "a target that the guest has made a link, after the network was changed: all is undone" {
-  inside live 'ln -sfn /etc /mnt/evil'
+  inside live 'mkdir -p /mnt; ln -sfn /etc /mnt/evil'
   keeps_its_state "${base/10.90.0.2/10.90.0.3}"$'\n[Files]\nBind='$src/b:/mnt/b$'\nBind='$src/a:/mnt/evil/x \
     "'/mnt/evil/x' in the container's root is a symbolic link, or below one"
   ping -c 1 -W 20 10.90.0.2
@@ -300,7 +300,7 @@ END
   reload 0
   has 'applied: [Exec] Hostname=other'
   equal "$(inside live hostname)" other
-  inside live 'ln -sfn /etc /mnt/evil'
+  inside live 'mkdir -p /mnt; ln -sfn /etc /mnt/evil'
   conf "$base"$'\n[Exec]\nHostname=third\n[Files]\nBind='$src/a:/mnt/evil/x
   reload 125
   equal "$(inside live 'hostname; rm /mnt/evil')" other
