@@ -294,8 +294,8 @@ static int start_keeper(const char *name, const char *user, pid_t *ret_pid, int 
 int kept_begin(const char *name, const char *user)
 {
 	struct view *v = &the_view;
+	pid_t pid = -1;
 	int status = 0;
-	pid_t pid;
 
 	v->name = name;
 	if (exec_hold_stdio() < 0 || start_keeper(name, user, &pid, &v->sock) < 0)
