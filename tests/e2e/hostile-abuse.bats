@@ -150,6 +150,33 @@ console_heard() { # TEXT
   wait $!
 }
 
+launcher_facts() { # descriptors, status, and who the host's systemd takes for the launcher
+  local pid
+  pid=$(launcher_pid loud)
+  find "/proc/$pid/fd" -mindepth 1 | wc -l
+  systemctl show -P StatusText -P MainPID -P SubState container-loud
+}
+
+@test "a flood at the socket for READY=1: the launcher serves all others, and keeps nothing of it" {
+  local before after facts pids=()
+  facts=$(launcher_facts)
+  before=$(awk '/^RssAnon/ { print $2 }' "/proc/$(launcher_pid loud)/status")
+  for _ in 1 2; do
+    timeout $((60 * ease)) narthex exec loud -- $peer flood /run/host/notify 3 >>"$BATS_TEST_TMPDIR/sent" 3>&- &
+    ends_with_test $!
+    pids+=($!)
+  done
+  others_are_well
+  loud_serves
+  timeout $((30 * ease)) narthex status loud
+  wait "${pids[@]}"
+  # it took part of it, so it was listening
+  matches "$(cat "$BATS_TEST_TMPDIR/sent")" 'sent [1-9][0-9]{2}'
+  after=$(awk '/^RssAnon/ { print $2 }' "/proc/$(launcher_pid loud)/status")
+  [ -n "$san" ] || [ "$after" -lt $((before + 512)) ] || fail "$before KiB before, $after KiB after"
+  equal "$(launcher_facts)" "$facts"
+}
+
 # --- doors -----------------------------------------------------------------------------------------------
 
 @test "many knocks on each door by clients that are gone at once" {

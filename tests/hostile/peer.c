@@ -13,6 +13,7 @@
  *   peer type TEXT               types TEXT into every terminal it can find (TIOCSTI), prints "typed N"
  *   peer fill DIR                fills DIR's file system with data, then with files, prints "full"
  *   peer cgroups DIR             makes cgroups below DIR till there are no more, with names that nobody likes
+ *   peer flood PATH SECONDS      sends to a datagram socket what it can: short, long, with descriptors; prints "sent N"
  *   peer bomb MAX                forks, and so do its children, till there are MAX of them
  */
 /* clang-format on */
@@ -37,6 +38,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -301,6 +303,37 @@ static int cgroups(const char *dir)
 	return 0;
 }
 
+static int flood(const char *path, const char *seconds)
+{
+	static const size_t sizes[] = { 7, 4096, 65536 };
+	static char text[65536] = "READY=1\nSTATUS=mine\nMAINPID=1\n";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_len = CMSG_LEN(sizeof(int)),
+			      .cmsg_level = SOL_SOCKET,
+			      .cmsg_type = SCM_RIGHTS } };
+	struct iovec iov = { .iov_base = text };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	time_t end = time(NULL) + strtol(seconds, NULL, 10);
+	unsigned long sent = 0;
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0), none = 0;
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		return die(path);
+	memcpy(CMSG_DATA(&control.header), &none, sizeof(none));
+	for (unsigned long i = 0; time(NULL) < end; i++) {
+		iov.iov_len = sizes[i % 3];
+		message.msg_control = i % 2 ? &control : NULL;
+		message.msg_controllen = i % 2 ? sizeof(control) : 0;
+		sent += sendmsg(fd, &message, MSG_DONTWAIT) >= 0;
+	}
+	printf("sent %lu\n", sent);
+	return 0;
+}
+
 /*
  * Where a limit is felt, all go on trying for ever, as a real one does. Where none is, MAX is the
  * end of it, so that a test machine survives.
@@ -336,8 +369,10 @@ int main(int argc, char **argv)
 		return fill(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "cgroups") == 0)
 		return cgroups(argv[2]);
+	if (argc == 4 && strcmp(argv[1], "flood") == 0)
+		return flood(argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "bomb") == 0)
 		return bomb(argv[2]);
-	fprintf(stderr, "usage: peer trap|lend|offer|take|type|fill|cgroups|bomb ...\n");
+	fprintf(stderr, "usage: peer trap|lend|offer|take|type|fill|cgroups|flood|bomb ...\n");
 	return 2;
 }
