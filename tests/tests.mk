@@ -48,7 +48,7 @@ check-nix: all
 	$(Q)B='$(B)' NIXPKGS_LIB='$(NIXPKGS_LIB)' tests/run nix
 
 # what the end-to-end tests bring along
-E2E_PROGRAMS := $(B)/tests/knock $(B)/tests/probe $(B)/tests/torture $(B)/tests/torture-payload
+E2E_PROGRAMS := $(B)/tests/knock $(B)/tests/probe $(B)/tests/fault $(B)/tests/torture $(B)/tests/torture-payload
 e2e-programs: $(E2E_PROGRAMS)
 
 e2e: all e2e-programs
@@ -93,6 +93,18 @@ $(B)/tests/knock: $(B)/obj/tests/e2e/knock.o $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link)
 $(B)/obj/tests/e2e/knock.o: $(FLAGS_STAMP)
+
+# one system call of a start fails; every one: make faults, or every 10th: make faults STEP=10
+$(B)/tests/fault: tests/e2e/fault.c $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $< -lseccomp
+
+.PHONY: faults
+faults:
+	$(Q)tools/install-deps build test
+	$(Q)$(MAKE) all $(B)/tests/fault
+	$(Q)B='$(B)' tests/faults $(STEP)
 
 # what root can do in a container; static, so that it runs in any tree
 PROBE_SRC := $(wildcard tests/hostile/probe*.c)

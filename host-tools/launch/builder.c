@@ -49,6 +49,14 @@ struct builder {
 	struct live_binds live_binds;
 };
 
+/* Logs. */
+static int tell(const struct builder *b, enum build_tag tag, const int *fds, size_t n)
+{
+	int r = fd_send(b->socket, (char)tag, fds, n);
+
+	return r < 0 ? log_errno(r, "cannot report to the launcher") : 0;
+}
+
 static int clone_leader(struct builder *b)
 {
 	const struct launch *launch = b->build.launch;
@@ -81,7 +89,7 @@ static int clone_leader(struct builder *b)
 	}
 	b->build.leader = (pid_t)pid;
 	b->build.leader_fd = pidfd;
-	return fd_send(b->socket, BUILD_LEADER, &pidfd, 1);
+	return tell(b, BUILD_LEADER, &pidfd, 1);
 }
 
 static int write_map(const struct builder *b, const char *file)
@@ -143,7 +151,7 @@ static int hear(struct builder *b, enum build_tag expected, int *ret_fd)
 		return -ESRCH;
 	n = fd_receive(b->socket, &tag, &fd, 1);
 	if (n < 0)
-		return n;
+		return log_errno(n, "cannot hear the launcher");
 	if (tag != (char)expected || (n == 1) != (ret_fd != NULL)) {
 		close_fdp(&fd);
 		return log_errno(-EPROTO, "unexpected message from the supervisor");
@@ -198,7 +206,7 @@ static int send_live_root(struct builder *b)
 	mount = mnt_clone(b->build.whole >= 0 ? b->build.whole : b->build.root, "", false);
 	if (mount < 0)
 		return log_errno(mount, "cannot clone the container's root");
-	return fd_send(b->socket, BUILD_ROOT, &mount, 1);
+	return tell(b, BUILD_ROOT, &mount, 1);
 }
 
 /* Tells the supervisor which mount each bind will be, to have it unmounted one day. */
@@ -210,8 +218,7 @@ static int send_live_binds(struct builder *b)
 		r = live_binds_lock(
 			b->build.launch->config.name, b->live_binds.mounts, b->live_binds.n);
 	for (size_t i = 0; r >= 0 && i < b->live_binds.n; i++)
-		r = fd_send(b->socket, BUILD_BIND, &b->live_binds.mounts[i],
-			b->live_binds.mounts[i] >= 0);
+		r = tell(b, BUILD_BIND, &b->live_binds.mounts[i], b->live_binds.mounts[i] >= 0);
 	return r;
 }
 
@@ -247,10 +254,12 @@ static int send_done(struct builder *b, enum init_kind kind)
 	int fds[2], r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return -errno;
+		return log_errno(-errno, "cannot make a pipe");
 	r = fd_write_all(fds[1], &byte, 1);
-	if (r >= 0)
-		r = fd_send(b->socket, BUILD_DONE, fds, 1);
+	if (r < 0)
+		log_errno(r, "cannot report to the launcher");
+	else
+		r = tell(b, BUILD_DONE, fds, 1);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
 	return r;
@@ -321,7 +330,7 @@ static int build(struct builder *b)
 		return r;
 	terminals[0] = b->build.devpts_fd;
 	terminals[1] = b->build.console_fd;
-	r = fd_send(b->socket, BUILD_TERMINALS, terminals, 2);
+	r = tell(b, BUILD_TERMINALS, terminals, 2);
 	if (r >= 0)
 		r = attributes_apply(&b->build.launch->config, b->build.leader);
 	if (r >= 0)

@@ -137,10 +137,9 @@ static bool populated(int fd)
 	       strstr(text, "populated 1");
 }
 
-int cgroup_make_payload(bool service, const char *name, uint32_t uid, struct cgroup *ret)
+int cgroup_find_payload(bool service, const char *name, struct cgroup *ret)
 {
-	char own[PATH_MAX], path[PATH_MAX + 128];
-	_cleanup_close_ int fd = -EBADF;
+	char own[PATH_MAX], *slash;
 	int r = own_path(own);
 
 	*ret = CGROUP_NULL;
@@ -151,15 +150,24 @@ int cgroup_make_payload(bool service, const char *name, uint32_t uid, struct cgr
 	}
 	if (r < 0)
 		return log_errno(r, "cannot find the own cgroup");
-	if (service) {
-		char *slash = strrchr(own, '/');
-
-		if (slash && strcmp(slash, "/supervisor") == 0)
-			*slash = '\0';
-		(void)snprintf(path, sizeof(path), "%s/payload", own);
-	} else {
-		(void)snprintf(path, sizeof(path), "%s/narthex-%s", own, name);
+	slash = service ? strrchr(own, '/') : NULL;
+	if (slash && strcmp(slash, "/supervisor") == 0)
+		*slash = '\0';
+	if (asprintf(&ret->path, service ? "%s/payload" : "%s/narthex-%s", own, name) < 0) {
+		*ret = CGROUP_NULL;
+		return log_errno(-ENOMEM, "cannot find the own cgroup");
 	}
+	return 0;
+}
+
+int cgroup_make_payload(uint32_t uid, struct cgroup *cgroup)
+{
+	const char *path = cgroup->path;
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	if (!path)
+		return 0;
 	cgroup_destroy_path(path);
 	fd = make_directory(path);
 	if (fd < 0)
@@ -174,10 +182,7 @@ int cgroup_make_payload(bool service, const char *name, uint32_t uid, struct cgr
 	r = delegate(fd, uid);
 	if (r < 0)
 		return log_errno(r, "cannot give cgroup '%s' to the container", path);
-	ret->path = strdup(path);
-	if (!ret->path)
-		return -ENOMEM;
-	ret->fd = TAKE_FD(fd);
+	cgroup->fd = TAKE_FD(fd);
 	return 0;
 }
 

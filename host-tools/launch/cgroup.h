@@ -26,11 +26,16 @@ struct cgroup {
 int cgroup_enter_supervisor(bool service);
 
 /*
- * Makes the payload's cgroup, an empty one; kills what a predecessor left in it. uid: its owner
- * (the guest's root). Without cgroup v2 on the host a warning, and fd stays -EBADF. Logs. 0 or
- * -errno.
+ * Where the payload's cgroup is to be: ret->path, or NULL with a warning on a host without cgroup
+ * v2. To be noted before it is made, so that a crash in between leaves nothing. Logs. 0 or -errno.
  */
-int cgroup_make_payload(bool service, const char *name, uint32_t uid, struct cgroup *ret);
+int cgroup_find_payload(bool service, const char *name, struct cgroup *ret);
+
+/*
+ * Makes the one that was found, an empty one; kills what a predecessor left in it. uid: its owner
+ * (the guest's root). fd stays -EBADF where there is none. Logs. 0 or -errno.
+ */
+int cgroup_make_payload(uint32_t uid, struct cgroup *cgroup);
 
 /* Enables every controller of the unit's cgroup for its children; what fails is skipped. */
 void cgroup_enable_controllers(const struct cgroup *cgroup);

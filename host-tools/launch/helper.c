@@ -53,6 +53,15 @@ int helper_start(const char *program, char *const *argv, int fd)
 	return r < 0 ? -errno : r;
 }
 
+int helper_signal(int pidfd)
+{
+	siginfo_t info = {};
+
+	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return 0;
+	return info.si_pid == 0 || info.si_code == CLD_EXITED ? 0 : info.si_status;
+}
+
 int helper_reap(int pidfd)
 {
 	siginfo_t info;

@@ -17,5 +17,8 @@
  */
 int helper_start(const char *program, char *const *argv, int fd);
 
+/* The signal that has ended it, or another child that is not reaped yet; 0: none, or it runs. */
+int helper_signal(int pidfd);
+
 /* Waits for its end and reaps it. pidfd: consumed. Its exit status, 128+N for signal N, -errno. */
 int helper_reap(int pidfd);

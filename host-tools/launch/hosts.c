@@ -198,7 +198,7 @@ void hosts_set(const struct container_config *config)
 	add_line(lines, sizeof(lines), config->name, &config->local_address);
 	add_line(lines, sizeof(lines), config->name, &config->local_address6);
 	if (!*lines) {
-		hosts_remove(config->name);
+		(void)hosts_remove(config->name);
 		return;
 	}
 	r = change(config->name, lines);
@@ -237,19 +237,22 @@ int hosts_refresh(const struct container_config *config, int dir_fd)
 	return r < 0 ? log_errno(r, "cannot write the container's hosts file (Hosts=)") : 0;
 }
 
-void hosts_remove(const char *name)
+int hosts_remove(const char *name)
 {
 	_cleanup_free_ char *text = NULL, *wanted = NULL;
 	int r;
 
 	if (asprintf(&wanted, " %s" SUFFIX "\n", name) < 0) {
 		wanted = NULL;
-		return;
+		return -ENOMEM;
 	}
-	if (file_read_all(AT_FDCWD, HOSTS, O_NOFOLLOW, HOSTS_MAX, &text) < 0 ||
-		!strstr(text, wanted))
-		return;
-	r = change(name, "");
+	r = (int)file_read_all(AT_FDCWD, HOSTS, O_NOFOLLOW, HOSTS_MAX, &text);
+	/* one that isn't there, is a link, or is too long has nothing of ours */
+	if (r == -ENOENT || r == -ELOOP || r == -EFBIG || (r >= 0 && !strstr(text, wanted)))
+		return 0;
+	if (r >= 0)
+		r = change(name, "");
 	if (r < 0)
 		log_warning("cannot remove %s" SUFFIX " from " HOSTS ": %s", name, strerror(-r));
+	return r;
 }

@@ -15,8 +15,8 @@
  * had. A container runs without this: logs, and nothing else. */
 void hosts_set(const struct container_config *config);
 
-/* Removes them. Quick when there are none. Logs. */
-void hosts_remove(const char *name);
+/* Removes them. Quick when there are none. Logs. 0 or -errno. */
+int hosts_remove(const char *name);
 
 /* Hosts=: the launcher's file for the container, with localhost, its own name, and all containers.
  */

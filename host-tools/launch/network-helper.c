@@ -83,12 +83,22 @@ int network_helper_go(struct network_helper *helper, int netns_fd)
 	return fd_send(helper->socket, 'n', &netns_fd, 1);
 }
 
+/* It says what is wrong itself, if it can. */
+static void log_killed(int pidfd)
+{
+	int number = helper_signal(pidfd);
+
+	if (number > 0)
+		log_error(PROGRAM " was killed by signal %d", number);
+}
+
 int network_helper_finish(struct network_helper *helper)
 {
 	int status = -EIO;
 
 	close_fdp(&helper->socket);
 	if (helper->pidfd >= 0) {
+		log_killed(helper->pidfd);
 		/* one that has ended doesn't mind */
 		(void)pidfd_send_signal(helper->pidfd, SIGKILL, NULL, 0);
 		status = helper_reap(TAKE_FD(helper->pidfd));
@@ -146,9 +156,12 @@ int network_helper_attach(const struct container_config *config)
 int network_helper_cleanup(const char *name)
 {
 	char *argv[] = { (char *)PROGRAM, (char *)"--cleanup", (char *)name, NULL };
-	int r = helper_start(PROGRAM, argv, -EBADF);
+	int r = helper_start(PROGRAM, argv, -EBADF), status;
 
 	if (r < 0)
 		return log_errno(r, "cannot start " PROGRAM);
-	return helper_reap(r) == 0 ? 0 : -EIO;
+	status = helper_reap(r);
+	if (status > 128)
+		log_error(PROGRAM " was killed by signal %d", status - 128);
+	return status == 0 ? 0 : -EIO;
 }

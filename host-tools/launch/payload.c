@@ -370,6 +370,17 @@ static void close_the_rest(void)
 		fail(-errno, "cannot close the launcher's descriptors", NULL);
 }
 
+static void wait_for_builder(int go)
+{
+	char byte;
+	ssize_t n = read(go, &byte, 1);
+
+	if (n < 0)
+		fail(-errno, "cannot hear of the builder", NULL);
+	if (n == 0)
+		_exit(125); /* it has failed, and said why */
+}
+
 _Noreturn void payload_run(const struct launch *launch, const struct payload_stdio *stdio,
 	const struct payload_fds *fds)
 {
@@ -377,7 +388,7 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 	uint64_t caps = config_capabilities(config), for_filter = UINT64_C(1) << CAP_SYS_ADMIN;
 	bool filter_allows_the_rest = caps & for_filter && launch->filter.len == 0;
 	struct guest_user user = { .home = (char *)"/" };
-	char **environment = NULL, byte;
+	char **environment = NULL;
 
 	leader_error_fd = fds->error;
 	/* what needs no tree is done while it is built */
@@ -392,14 +403,16 @@ _Noreturn void payload_run(const struct launch *launch, const struct payload_std
 		install_filter(launch, caps);
 	if (!config->user)
 		environment = make_environment(launch, NULL);
-	/* end of file: the builder failed and has said why */
-	if (read(fds->go, &byte, 1) != 1)
-		_exit(125);
+	wait_for_builder(fds->go);
 	become_root();
 	take_tree(launch);
-	if (launch->config.n_binds > 0 &&
-		(fd_write_all(fds->go, "", 1) < 0 || read(fds->go, &byte, 1) != 1))
-		_exit(125);
+	if (launch->config.n_binds > 0) {
+		int r = fd_write_all(fds->go, "", 1);
+
+		if (r < 0 && r != -EPIPE)
+			fail(r, "cannot report to the builder", NULL);
+		wait_for_builder(fds->go);
+	}
 	take_stdio(stdio);
 	(void)umask(022);
 	if (config->user) {

@@ -25,6 +25,7 @@
 #include "tree.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -81,7 +82,8 @@ static int try_lock(struct state *state)
 		return 0;
 	state->is_leftover = st.st_size > 0;
 	n = snprintf(pid, sizeof(pid), "%d\n", getpid());
-	if (ftruncate(state->lock_fd, 0) < 0 || pwrite(state->lock_fd, pid, (size_t)n, 0) < 0)
+	/* never empty in between: that would say that there is nothing to clean */
+	if (pwrite(state->lock_fd, pid, (size_t)n, 0) < 0 || ftruncate(state->lock_fd, n) < 0)
 		return -errno;
 	return 1;
 }
@@ -94,6 +96,15 @@ static void unmount_all(int dirfd, const char *name)
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
 	while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 		;
+}
+
+/* What can't be removed now is left to the next start. */
+static void remove_name(struct state *state, int dirfd, const char *name, int flags)
+{
+	if (unlinkat(dirfd, name, flags) == 0 || errno == ENOENT)
+		return;
+	log_errno(-errno, "cannot remove %s/%s/…/%s", RUN_DIR, state->name, name);
+	state->is_unclean = true;
 }
 
 /* Keepers end with the container, but one that was killed has left its socket. */
@@ -121,24 +132,25 @@ static void remove_files(struct state *state)
 		unmount_all(state->private_fd, "root");
 		if (file_read_all(state->private_fd, "cgroup", O_NOFOLLOW, 4096, &cgroup) > 0)
 			cgroup_destroy_path(cgroup);
-		(void)unlinkat(state->private_fd, "cgroup", 0);
-		(void)unlinkat(state->private_fd, "notify", 0);
-		(void)unlinkat(state->private_fd, "staging", AT_REMOVEDIR);
-		(void)unlinkat(state->private_fd, "root", AT_REMOVEDIR);
+		remove_name(state, state->private_fd, "cgroup", 0);
+		remove_name(state, state->private_fd, "notify", 0);
+		remove_name(state, state->private_fd, "staging", AT_REMOVEDIR);
+		remove_name(state, state->private_fd, "root", AT_REMOVEDIR);
 	}
-	hosts_remove(state->name);
+	if (hosts_remove(state->name) < 0)
+		state->is_unclean = true;
 	remove_kept(state);
 	unmount_all(state->dir_fd, "doors");
-	(void)unlinkat(state->dir_fd, "doors", AT_REMOVEDIR);
-	(void)unlinkat(state->dir_fd, "root", 0);
+	remove_name(state, state->dir_fd, "doors", AT_REMOVEDIR);
+	remove_name(state, state->dir_fd, "root", 0);
 	system_roots_remove(state->name);
 	system_links_remove(state->dir_fd);
-	(void)unlinkat(state->dir_fd, PORTS_FILE, 0);
-	(void)unlinkat(state->dir_fd, RESOLV_FILE, 0);
-	(void)unlinkat(state->dir_fd, HOSTS_FILE, 0);
-	(void)unlinkat(state->dir_fd, TRUST_FILE, 0);
-	(void)unlinkat(state->dir_fd, TRUST_FILE ".new", 0);
-	(void)unlinkat(state->dir_fd, "launcher.socket", 0);
+	remove_name(state, state->dir_fd, PORTS_FILE, 0);
+	remove_name(state, state->dir_fd, RESOLV_FILE, 0);
+	remove_name(state, state->dir_fd, HOSTS_FILE, 0);
+	remove_name(state, state->dir_fd, TRUST_FILE, 0);
+	remove_name(state, state->dir_fd, TRUST_FILE ".new", 0);
+	remove_name(state, state->dir_fd, "launcher.socket", 0);
 }
 
 static int lock(struct state *state)
@@ -163,6 +175,24 @@ static int lock(struct state *state)
 	return r;
 }
 
+/* A lock that could not be taken after all: what was made for it goes, another's and a crashed
+ * launcher's stays. */
+static void abandon(struct state *state)
+{
+	char path[sizeof(RUN_DIR) + 1 + NAME_MAX];
+	struct stat st;
+
+	if (state->lock_fd >= 0 && flock(state->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
+		fstat(state->lock_fd, &st) == 0 && st.st_size == 0)
+		(void)unlinkat(state->dir_fd, "lock", 0);
+	(void)snprintf(path, sizeof(path), RUN_DIR "/%s", state->name);
+	/* one in which something lies isn't removed */
+	(void)rmdir(path);
+	close_fdp(&state->lock_fd);
+	close_fdp(&state->dir_fd);
+	free(TAKE_PTR(state->name));
+}
+
 int state_acquire(const char *name, struct state *ret)
 {
 	struct state state = STATE_NULL;
@@ -173,9 +203,7 @@ int state_acquire(const char *name, struct state *ret)
 		return -ENOMEM;
 	r = lock(&state);
 	if (r < 0) {
-		close_fdp(&state.lock_fd);
-		close_fdp(&state.dir_fd);
-		free(state.name);
+		abandon(&state);
 		return r;
 	}
 	state.private_fd = open_directory(state.dir_fd, "private", 0700);
@@ -187,6 +215,7 @@ int state_acquire(const char *name, struct state *ret)
 	/* the file of a lock that is free is new, or a crashed launcher's */
 	if (state.is_leftover)
 		remove_files(&state);
+	state.is_unclean = false;
 	if (state.is_leftover || state_has_interfaces(&state))
 		(void)network_helper_cleanup(name);
 	if (mkdirat(state.private_fd, "root", 0700) < 0 ||
@@ -280,11 +309,13 @@ int state_note_cgroup(struct state *state, const char *path)
 void state_release(struct state *state)
 {
 	if (state->dir_fd >= 0 && state->lock_fd >= 0) {
-		_cleanup_close_ int run_fd = openat(state->dir_fd, "..", O_PATH | O_CLOEXEC);
-
 		/* the interface dies with its namespace; deleting it would take the kernel 30 ms */
 		remove_files(state);
 		(void)unlinkat(state->dir_fd, "private", AT_REMOVEDIR);
+	}
+	if (state->dir_fd >= 0 && state->lock_fd >= 0 && !state->is_unclean) {
+		_cleanup_close_ int run_fd = openat(state->dir_fd, "..", O_PATH | O_CLOEXEC);
+
 		/* the lock goes last, and its directory with it: from here on a new start may come
 		 */
 		(void)unlinkat(state->dir_fd, "lock", 0);

@@ -22,6 +22,8 @@ struct state {
 	int dir_fd;	  /* RUN_DIR/NAME */
 	int private_fd;	  /* its private/ */
 	bool is_leftover; /* when acquired, it was a crashed launcher's */
+	bool is_unclean;  /* something on the host could not be removed: the next start, or
+			   * --cleanup, is to try again */
 };
 
 #define STATE_NULL ((struct state){ .lock_fd = -EBADF, .dir_fd = -EBADF, .private_fd = -EBADF })

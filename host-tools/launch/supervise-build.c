@@ -12,10 +12,12 @@
 #include "cleanup.h"
 #include "escape.h"
 #include "fd.h"
+#include "helper.h"
 #include "log.h"
 #include "mnt.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,14 @@ static void on_leader_words(int fd, short what, void *arg)
 	close_fdp(&s->error_fd);
 	if (!s->failed && s->builder_fd < 0)
 		supervise_executed(s);
+}
+
+void supervise_hear_last_words(struct supervisor *s)
+{
+	struct pollfd p = { .fd = s->error_fd, .events = POLLIN };
+
+	if (s->failed && p.fd >= 0 && poll(&p, 1, 0) > 0)
+		on_leader_words(s->error_fd, EV_READ, s);
 }
 
 static void take_init_kind(struct supervisor *s, int fd)
@@ -103,6 +113,16 @@ static void give_up_building(struct supervisor *s)
 		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
 }
 
+/* Logs. The end of one that is gone says more. */
+static int tell_builder(const struct supervisor *s, enum build_tag tag, const int *fds, size_t n)
+{
+	int r = fd_send(s->build_socket, (char)tag, fds, n);
+
+	return r < 0 && r != -EPIPE && r != -ECONNRESET
+		       ? log_errno(r, "cannot report to the process that builds the container")
+		       : 0;
+}
+
 static void on_network(int fd, short what, void *arg)
 {
 	struct supervisor *s = arg;
@@ -110,8 +130,7 @@ static void on_network(int fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	supervise_free_event(&s->network_event);
-	if (network_helper_finish(&s->network) < 0 ||
-		fd_send(s->build_socket, BUILD_NETWORK, NULL, 0) < 0)
+	if (network_helper_finish(&s->network) < 0 || tell_builder(s, BUILD_NETWORK, NULL, 0) < 0)
 		give_up_building(s);
 }
 
@@ -120,18 +139,21 @@ static int make_network(struct supervisor *s)
 {
 	_cleanup_close_ int netns = -EBADF;
 	char path[64];
+	int r;
 
 	/* the one that has it and the one that tells who it is are two processes */
 	if (!s->unshared || s->leader_fd < 0)
 		return 0;
 	if (s->network.pidfd < 0)
-		return fd_send(s->build_socket, BUILD_NETWORK, NULL, 0);
+		return tell_builder(s, BUILD_NETWORK, NULL, 0);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", s->leader);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
 	if (netns < 0)
 		return log_errno(-errno, "cannot open the container's network namespace");
+	r = network_helper_go(&s->network, netns);
 	/* a helper that has died says why by its end */
-	(void)network_helper_go(&s->network, netns);
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+		return log_errno(r, "cannot give the network namespace to narthex-network");
 	return supervise_watch(s, &s->network_event, s->network.pidfd, on_network);
 }
 
@@ -162,7 +184,7 @@ static int take_build_message(struct supervisor *s)
 	if (n == -EAGAIN || n == -ECONNRESET)
 		return 0;
 	if (n < 0)
-		return n;
+		return log_errno(n, "cannot hear the process that builds the container");
 	if (tag == BUILD_LEADER && n == 1) {
 		n = take_leader(s, fds[0]);
 	} else if (tag == BUILD_UNSHARED && n == 0) {
@@ -201,6 +223,15 @@ static void on_build_message(int fd, short what, void *arg)
 		(void)event_del(s->socket_event);
 }
 
+static void log_killed(const struct supervisor *s, const char *who, int pidfd)
+{
+	int number = pidfd < 0 ? 0 : helper_signal(pidfd);
+
+	if (number > 0 && !s->killed)
+		log_error("container '%s': %s was killed by signal %d while it was started",
+			s->launch->config.name, who, number);
+}
+
 static void on_builder_end(int fd, short what, void *arg)
 {
 	struct supervisor *s = arg;
@@ -209,6 +240,11 @@ static void on_builder_end(int fd, short what, void *arg)
 	(void)what;
 	while (!s->failed && take_build_message(s) > 0)
 		;
+	if (!s->failed) {
+		/* whoever is killed says nothing */
+		log_killed(s, "the process that builds it", fd);
+		log_killed(s, "its first process", s->leader_fd);
+	}
 	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED);
 	supervise_free_event(&s->builder_event);
 	supervise_free_event(&s->socket_event);
@@ -249,5 +285,5 @@ int supervise_send_doors(struct supervisor *s)
 
 	if (mount < 0)
 		return log_errno(mount, "cannot clone the doors' mount");
-	return fd_send(s->build_socket, BUILD_DOORS, &mount, 1);
+	return tell_builder(s, BUILD_DOORS, &mount, 1);
 }

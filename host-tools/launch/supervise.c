@@ -132,10 +132,11 @@ static int start_guest(struct supervisor *s)
 	r = system_resolve(launch);
 	if (r < 0)
 		return r;
-	r = cgroup_make_payload(
-		launch->service, launch->config.name, launch->range.base, &launch->cgroup);
+	r = cgroup_find_payload(launch->service, launch->config.name, &launch->cgroup);
 	if (r >= 0 && launch->cgroup.path)
 		r = state_note_cgroup(&launch->state, launch->cgroup.path);
+	if (r >= 0)
+		r = cgroup_make_payload(launch->range.base, &launch->cgroup);
 	if (r < 0)
 		return r;
 	if (launch->service)
@@ -198,6 +199,7 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 		(void)pidfd_send_signal(s->leader_fd, s->failed ? SIGKILL : 0, NULL, 0);
 		(void)waitid(P_PIDFD, (id_t)s->leader_fd, ret_info, WEXITED);
 	}
+	supervise_hear_last_words(s);
 	cgroup_destroy(&s->launch->cgroup);
 	/* a reader may take its time, and the caller may lose patience with it */
 	s->phase = ENDED;
@@ -301,10 +303,11 @@ static int run_guests(struct supervisor *s, bool is_running)
 				(uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 		info = (siginfo_t){};
 		r = is_running ? 0 : start_guest(s);
+		if (r >= 0 && event_base_dispatch(s->base) < 0)
+			r = log_errno(
+				-errno, "cannot wait for container '%s'", s->launch->config.name);
 		if (r < 0)
 			s->failed = true;
-		else
-			(void)event_base_dispatch(s->base);
 		end_guest(s, &info);
 		if (!has_rebooted(s, &info))
 			return final_status(s, &info);
@@ -323,7 +326,7 @@ static void done(struct supervisor *s)
 	bridge_watch_stop(&s->bridges);
 	resolv_watch_stop(&s->resolv);
 	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
-		(void)network_helper_cleanup(launch->config.name);
+		launch->state.is_unclean = network_helper_cleanup(launch->config.name) < 0;
 	ports_release(&s->ports);
 	control_stop(&s->control);
 	machined_stop(&s->machined);

@@ -71,6 +71,9 @@ int supervise_resume(struct supervisor *s);
  * heard until they end. Logs; what it has started, the end of the guest ends. */
 int supervise_start_builder(struct supervisor *s);
 
+/* What the leader of a guest that has failed had to say, and nobody has heard yet. */
+void supervise_hear_last_words(struct supervisor *s);
+
 /* Hears of the leader's end. Logs. */
 int supervise_watch_leader(struct supervisor *s);
 

@@ -56,9 +56,16 @@ static int teardown(void **state)
 	return 0;
 }
 
+static int make_payload(bool service, uint32_t uid, struct cgroup *ret)
+{
+	int r = cgroup_find_payload(service, name, ret);
+
+	return r < 0 ? r : cgroup_make_payload(uid, ret);
+}
+
 static void make(void)
 {
-	assert_int_equal(cgroup_make_payload(false, name, GUEST_UID, &cgroup), 0);
+	assert_int_equal(make_payload(false, GUEST_UID, &cgroup), 0);
 	assert_true(cgroup.fd >= 0);
 	assert_non_null(cgroup.path);
 }
@@ -133,7 +140,7 @@ static void it_is_the_guests(void **state)
 			assert_int_equal(owner(below(limits[i])), 0);
 	cgroup_destroy(&cgroup);
 	/* without a user namespace everything is root's anyway */
-	assert_int_equal(cgroup_make_payload(false, name, 0, &cgroup), 0);
+	assert_int_equal(make_payload(false, 0, &cgroup), 0);
 	assert_int_equal(owner(below("cgroup.procs")), 0);
 }
 
@@ -354,7 +361,7 @@ static void the_supervisor_moves_by_being_born(void **state)
 		_cleanup_free_ char *own = NULL;
 
 		if (cgroup_enter_supervisor(true) < 0 ||
-			cgroup_make_payload(true, name, GUEST_UID, &payload) < 0 ||
+			make_payload(true, GUEST_UID, &payload) < 0 ||
 			file_read_all(AT_FDCWD, "/proc/self/cgroup", 0, 4096, &own) < 0)
 			_exit(1);
 		(void)dprintf(report[1], "%d\n%s\n%s", getpid(), payload.path, own);

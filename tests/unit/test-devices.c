@@ -36,10 +36,17 @@ static int enter(void **state)
 		       : 0;
 }
 
+static int make_payload(bool service, uint32_t uid, struct cgroup *ret)
+{
+	int r = cgroup_find_payload(service, name, ret);
+
+	return r < 0 ? r : cgroup_make_payload(uid, ret);
+}
+
 static int setup(void **state)
 {
 	config = (struct container_config){ .name = name, .private_users = PRIVATE_USERS_NO };
-	return cgroup_make_payload(false, name, 0, &cgroup) < 0 || cgroup.fd < 0 ? -1 : 0;
+	return make_payload(false, 0, &cgroup) < 0 || cgroup.fd < 0 ? -1 : 0;
 }
 
 static int teardown(void **state)
