@@ -318,7 +318,7 @@ static void send_all(struct torture_session *s, struct score *score)
 		if (s->sent == s->up && s->kind == EXEC_TTY)
 			set_size(s, score, true);
 	}
-	if (s->sent < s->up || has_tty(s) || s->half_closed)
+	if (s->sent < s->up || has_tty(s) || s->half_closed || s->sent >= s->leaves_at)
 		return;
 	s->half_closed = true;
 	if (s->kind == EXEC)
