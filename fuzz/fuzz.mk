@@ -15,7 +15,7 @@ FUZZ_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DNARTHEX_VERSION='"$(VERSION)"' -DPKGLIB
 # the parsers and what they need, instrumented
 FUZZ_SRC := $(COMMON_SRC) $(wildcard host-tools/config*.c) \
 	$(foreach m,asciicast exec-answers launcher-status name nearest trust unit,host-tools/$(m).c) \
-	$(foreach m,control guest-user netlink notify stream,host-tools/launch/$(m).c) \
+	$(foreach m,control guest-user hand-over netlink notify stream,host-tools/launch/$(m).c) \
 	$(foreach m,account exec-request exec-user,agent/$(m).c) \
 	host-tools/ctl/json.c host-tools/unpack/unpack.c fuzz/fuzz.c
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(B)/fuzz/obj/%.o)
