@@ -18,10 +18,11 @@
 #define CLIENT_LINGER_MAX 64
 
 struct refused_client;
+LIST_HEAD(refused_client_list, refused_client);
 
 struct refused_clients {
 	struct event_base *base; /* borrowed */
-	LIST_HEAD(, refused_client) list;
+	struct refused_client_list list;
 	size_t count;
 };
 

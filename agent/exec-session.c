@@ -294,7 +294,7 @@ static int spawn_kept(
 	struct store *store = &session->all->store;
 	const struct store_record record = for_store(session, false);
 	const int fds[] = { session->socket, -EBADF };
-	struct spawn_first first;
+	struct spawn_first first = {};
 	int r;
 
 	session->slot = store_prepare(store, &record, fds, ARRAY_SIZE(fds));

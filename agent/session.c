@@ -328,7 +328,7 @@ static int spawn_command(
 	struct store *store = &session->all->store;
 	int fds[STORE_FDS_MAX];
 	size_t n = to_keep(session, fds);
-	struct spawn_first first;
+	struct spawn_first first = {};
 	enum spawn_step step;
 	pid_t leader = 0;
 	int r;

@@ -69,6 +69,12 @@ int exec_hold_stdio(void)
 
 /* --- messages ------------------------------------------------------------------------------ */
 
+/* What the command writes may come before the word that it has been started. */
+static bool has_started(const struct session *s)
+{
+	return s->answers.started || s->lanes[LANE_OUT].moved || s->lanes[LANE_ERR].moved;
+}
+
 static void receive_answer(struct session *s)
 {
 	char buf[EXEC_ANSWER_MAX];
@@ -81,9 +87,8 @@ static void receive_answer(struct session *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n <= 0) {
-		log_error(s->answers.started
-				  ? "lost the container before the command has ended"
-				  : "the container has closed the door without an answer");
+		log_error(has_started(s) ? "lost the container before the command has ended"
+					 : "the container has closed the door without an answer");
 		s->answers.status = STATUS_FAILED;
 		return;
 	}
@@ -310,7 +315,7 @@ static bool is_enough(struct session *s, int signal_number)
 	bool second = s->term_seen;
 
 	s->term_seen |= signal_number == SIGTERM;
-	if (!s->answers.started)
+	if (!has_started(s))
 		return signal_number != SIGUSR1 && signal_number != SIGUSR2;
 	return (signal_number == SIGTERM && second) || (signal_number == SIGHUP && s->tty);
 }

@@ -165,6 +165,7 @@ static void end_reading(struct lane *lane)
 
 static void passed(struct lane *lane, size_t n)
 {
+	lane->moved = true;
 	if (lane->left != SIZE_MAX)
 		lane->left -= n;
 	lane->waits_for_to = false;

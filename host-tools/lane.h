@@ -27,6 +27,7 @@ struct lane {
 	bool open;
 	bool spliced, is_socket, may_block; /* how is written */
 	bool waits_for_to, at_end, grown;
+	bool moved; /* anything at all */
 	enum lane_end end;
 	/* looks at what was read; true stops the lane before it is written. NULL: none */
 	bool (*filter)(void *arg, const char *data, size_t len);

@@ -217,7 +217,7 @@ void control_hand_over(struct control *control, struct hand_over *h)
 
 		if (h->reading)
 			control->adopted[control->n_adopted++] = fd;
-		else
+		else if (client)
 			client = client->next;
 	}
 }

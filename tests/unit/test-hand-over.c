@@ -136,13 +136,16 @@ static void test_refused(void **state)
 
 static int setup(void **state)
 {
-	*state = (void *)(uintptr_t)count_fds();
+	static size_t before;
+
+	before = count_fds();
+	*state = &before;
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	assert_int_equal(count_fds(), (uintptr_t)*state);
+	assert_int_equal(count_fds(), *(size_t *)*state);
 	return 0;
 }
 
