@@ -186,8 +186,9 @@ END
     timeout $((30 * slow)) narthex $command >"$out" 2>&1 </dev/null || true
     [ -s "$out" ] || [ "$command" = 'show-ip mean' ] || fail "$command says nothing"
     plain "$out" || fail "$(cat -v <<<"narthex $command"; cat -v "$out")"
-    # Nix reads JSON, too
-    [[ $command != *--json ]] || nix-instantiate --eval --strict -E "builtins.fromJSON (builtins.readFile $out)" >/dev/null
+    # Nix reads JSON, too; without a store, which would then be every guest's
+    [[ $command != *--json ]] || NIX_STORE_DIR=$BATS_TEST_TMPDIR/store NIX_STATE_DIR=$BATS_TEST_TMPDIR/state NIX_LOG_DIR=$BATS_TEST_TMPDIR/log \
+      nix-instantiate --eval --strict -E "builtins.fromJSON (builtins.readFile $out)" >/dev/null
   done
   # of what came from the console; what the journal adds itself is of the host
   console_says 'before.*after' >"$out"
