@@ -133,6 +133,13 @@ int act_as_guest_root(const struct launch *launch)
 	return r < 0 ? log_errno(r, "cannot keep the capabilities") : 0;
 }
 
+static int tie(const struct builder *b)
+{
+	int r = tie_to_launcher(b->error_fd);
+
+	return r < 0 ? log_errno(r, "cannot tie the container's builder to its launcher") : 0;
+}
+
 /*
  * Waits for a word of the supervisor. On failure it has logged why, or the leader has: what it
  * can't do is a reason for the supervisor never to say anything.
@@ -236,7 +243,10 @@ static int attach_live_binds(struct builder *b)
 	if (r >= 0)
 		r = live_binds_attach(
 			b->build.launch->config.binds, b->live_binds.mounts, b->live_binds.n);
-	return r < 0 ? r : fd_write_all(b->go_fd, "", 1);
+	if (r < 0)
+		return r;
+	r = fd_write_all(b->go_fd, "", 1);
+	return r < 0 ? log_errno(r, "cannot let the container's first process go on") : 0;
 }
 
 /* pivot_root(2), "pivot_root(".", ".")": no directory for the old root is needed. */
@@ -286,7 +296,7 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = act_as_guest_root(b->build.launch);
 	if (r >= 0)
-		r = tie_to_launcher(b->error_fd); /* again: the change of ids untied it */
+		r = tie(b); /* again: the change of ids untied it */
 	if (r >= 0)
 		r = root_mount(&b->build);
 	if (r >= 0)
@@ -384,7 +394,7 @@ int builder_start(const struct launch *launch, const struct payload_stdio *stdio
 		/* the launcher's ends are its alone, so that their other ends tell of its death */
 		(void)close(sockets[0]);
 		(void)close(errors[0]);
-		_exit(tie_to_launcher(b.error_fd) < 0 || build(&b) < 0 ? 1 : 0);
+		_exit(tie(&b) < 0 || build(&b) < 0 ? 1 : 0);
 	}
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	(void)close(sockets[1]);

@@ -402,11 +402,14 @@ static int ensure_stdio(void)
 
 int main(int argc, char **argv)
 {
-	int status;
+	int status, r;
 
-	if (ensure_stdio() < 0)
-		return EXIT_OWN;
 	log_init("narthex-launch");
+	r = ensure_stdio();
+	if (r < 0) {
+		log_errno(r, "cannot open /dev/null");
+		return EXIT_OWN;
+	}
 	if (parse_argv(argc, argv) < 0) {
 		usage(stderr);
 		free(arg_sets);

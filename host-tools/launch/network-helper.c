@@ -102,6 +102,8 @@ int network_helper_finish(struct network_helper *helper)
 		/* one that has ended doesn't mind */
 		(void)pidfd_send_signal(helper->pidfd, SIGKILL, NULL, 0);
 		status = helper_reap(TAKE_FD(helper->pidfd));
+		if (status < 0)
+			(void)log_errno(status, "cannot hear how " PROGRAM " has ended");
 	}
 	return status == 0 ? 0 : -EIO;
 }
@@ -161,6 +163,8 @@ int network_helper_cleanup(const char *name)
 	if (r < 0)
 		return log_errno(r, "cannot start " PROGRAM);
 	status = helper_reap(r);
+	if (status < 0)
+		(void)log_errno(status, "cannot hear how " PROGRAM " has ended");
 	if (status > 128)
 		log_error(PROGRAM " was killed by signal %d", status - 128);
 	return status == 0 ? 0 : -EIO;

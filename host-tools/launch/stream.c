@@ -4,6 +4,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "escape.h"
+#include "log.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -136,6 +137,16 @@ static void end_text(struct stream *s)
 		s->buffer[s->end++] = '\n';
 }
 
+/* Once: a guest may write on, into nothing. That the other end or its terminal has gone is no news.
+ */
+static void log_failure(struct stream *s, const char *verb)
+{
+	if (errno == EPIPE || errno == ECONNRESET || errno == EIO || s->has_failed)
+		return;
+	s->has_failed = true;
+	(void)log_errno(-errno, "cannot %s the container's input or output", verb);
+}
+
 /* Reads once. False: nothing there now. */
 static bool fill(struct stream *s)
 {
@@ -158,6 +169,8 @@ static bool fill(struct stream *s)
 	/* EIO: no slave of this pty is open any more */
 	if (n < 0 && errno == EIO && s->revive && s->revive(s->arg))
 		return false;
+	if (n < 0)
+		log_failure(s, "read");
 	if (n <= 0 || (s->filter && !s->filter(s->arg, data, (size_t)n))) {
 		s->ended = true;
 		if (s->lines)
@@ -193,6 +206,7 @@ static bool flush(struct stream *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0) {
+		log_failure(s, "write");
 		/* Nobody reads any more. A writer is to learn it (SIGPIPE), but behind a terminal
 		 * it can't: it would only get stuck, so what it says goes nowhere. */
 		s->ended = s->ended || !s->revive;

@@ -31,6 +31,7 @@ struct stream {
 	size_t line_len; /* lines: how much of the last one is there, without its end */
 	bool ended;	 /* no more to read */
 	bool to_is_socket;
+	bool has_failed; /* said so */
 };
 
 /*

@@ -245,7 +245,7 @@ static void on_builder_end(int fd, short what, void *arg)
 		log_killed(s, "the process that builds it", fd);
 		log_killed(s, "its first process", s->leader_fd);
 	}
-	(void)waitid(P_PIDFD, (id_t)fd, &info, WEXITED);
+	supervise_reap(s, fd, &info);
 	supervise_free_event(&s->builder_event);
 	supervise_free_event(&s->socket_event);
 	close_fdp(&s->build_socket);

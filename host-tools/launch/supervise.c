@@ -97,6 +97,20 @@ static int exit_status(const siginfo_t *info)
 	return info->si_code == CLD_EXITED ? info->si_status : 128 + info->si_status;
 }
 
+void supervise_reap(struct supervisor *s, int pidfd, siginfo_t *ret_info)
+{
+	int r;
+
+	do
+		r = waitid(P_PIDFD, (id_t)pidfd, ret_info, WEXITED) < 0 ? -errno : 0;
+	while (r == -EINTR);
+	if (r == 0)
+		return;
+	(void)log_errno(
+		r, "cannot hear how a process of container '%s' has ended", s->launch->config.name);
+	s->failed = true;
+}
+
 /* --- one guest ----------------------------------------------------------------------------- */
 
 /* What the container has on the host, once: made while the first builder is at work. */
@@ -108,7 +122,8 @@ static int open_to_host(struct supervisor *s)
 	hosts_set(&launch->config);
 	launch->notify_fd = notify_listen(launch->state.private_fd);
 	if (launch->notify_fd < 0)
-		return log_errno(launch->notify_fd, "cannot make the notify socket");
+		return log_errno(launch->notify_fd, "cannot make %s/%s/private/notify", RUN_DIR,
+			launch->config.name);
 	r = supervise_watch(s, &s->notify_event, launch->notify_fd, on_notify);
 	if (r >= 0)
 		r = state_mount_doors(&launch->state, launch->range.base);
@@ -193,11 +208,11 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 	live_binds_close(&s->live_binds);
 	if (s->builder_fd >= 0) {
 		(void)pidfd_send_signal(s->builder_fd, SIGKILL, NULL, 0);
-		(void)waitid(P_PIDFD, (id_t)s->builder_fd, ret_info, WEXITED);
+		supervise_reap(s, s->builder_fd, ret_info);
 	}
 	if (s->leader_fd >= 0) {
 		(void)pidfd_send_signal(s->leader_fd, s->failed ? SIGKILL : 0, NULL, 0);
-		(void)waitid(P_PIDFD, (id_t)s->leader_fd, ret_info, WEXITED);
+		supervise_reap(s, s->leader_fd, ret_info);
 	}
 	supervise_hear_last_words(s);
 	cgroup_destroy(&s->launch->cgroup);

@@ -18,6 +18,7 @@
 #include "upgrade.h"
 
 #include <event2/event.h>
+#include <signal.h>
 
 enum phase { BUILDING, STARTING, RUNNING, STOPPING, ENDED };
 
@@ -58,6 +59,9 @@ struct supervisor {
 /* Calls back when fd, borrowed, can be read. Logs. */
 int supervise_watch(struct supervisor *s, struct event **event, int fd, event_callback_fn callback);
 void supervise_free_event(struct event **event);
+
+/* Waits for a child's end. Logs; when nobody can say how it was, the guest has failed. */
+void supervise_reap(struct supervisor *s, int pidfd, siginfo_t *ret_info);
 
 /* The init runs. A systemd says itself when it is ready; of others nobody knows better. */
 void supervise_executed(struct supervisor *s);

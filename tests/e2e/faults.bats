@@ -18,7 +18,8 @@ first() {
   [ "$flavour" = userns ] && echo 11 || echo 31
 }
 
-@test "a call of the builder, the leader or narthex-network fails: the start does, too, or goes on" {
+@test "a call of the launcher, the builder, the leader or narthex-network fails: the start does, too, or goes on" {
+  "$BATS_TEST_DIRNAME/faults" P ENOMEM 67 "$(first)"
   "$BATS_TEST_DIRNAME/faults" H ENOMEM 199 "$(first)"
   "$BATS_TEST_DIRNAME/faults" C ENOMEM 53 "$(first)"
   "$BATS_TEST_DIRNAME/faults" N ENOMEM 127 "$(first)"
