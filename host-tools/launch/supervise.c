@@ -28,6 +28,7 @@
 #include "supervisor.h"
 #include "system.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
@@ -257,17 +258,35 @@ static int final_status(const struct supervisor *s, const siginfo_t *info)
 
 /* --- set-up -------------------------------------------------------------------------------- */
 
-/* epoll refuses files; that is no news (stream.c) */
+/* epoll refuses files; that is no news (stream.c). After an error libevent ends the process. */
 static void on_event_log(int severity, const char *text)
 {
-	(void)severity;
-	log_debug("libevent: %s", text);
+	if (severity == EVENT_LOG_ERR)
+		log_error("cannot go on: %s", text);
+	else
+		log_debug("libevent: %s", text);
+}
+
+/* libevent ends the process when it gets no descriptors for its signals, and nothing would be
+ * cleaned up: whether there are as many as it takes (epoll, a timer, a pipe) is tried before. */
+static int try_descriptors(void)
+{
+	int fds[4] = { -EBADF, -EBADF, -EBADF, -EBADF };
+	int r = pipe2(fds, O_CLOEXEC) < 0 || pipe2(fds + 2, O_CLOEXEC) < 0 ? -errno : 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close_fdp(&fds[i]);
+	return r < 0 ? log_errno(r, "cannot make the event loop") : 0;
 }
 
 static int prepare(struct supervisor *s)
 {
-	struct event_config *config = event_config_new();
+	struct event_config *config;
+	int r = try_descriptors();
 
+	if (r < 0)
+		return r;
+	config = event_config_new();
 	if (config)
 		(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_set_log_callback(on_event_log);

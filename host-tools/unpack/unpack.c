@@ -85,8 +85,14 @@ static int copy_data(struct archive *in, struct archive *out, struct archive_ent
 
 	while ((r = archive_read_data_block(in, &block, &size, &offset)) == ARCHIVE_OK)
 		/* holes stay holes: there is no block for them */
-		if (archive_write_data_block(out, block, size, offset) < ARCHIVE_WARN)
+		/* a full disk is a warning to it */
+		if (archive_write_data_block(out, block, size, offset) < ARCHIVE_OK) {
+			/* its own text doesn't say why */
+			if (archive_errno(out) > 0)
+				archive_set_error(out, archive_errno(out), "%s",
+					strerror(archive_errno(out)));
 			return unpack_report(out, "write", entry);
+		}
 	return r == ARCHIVE_EOF ? 0 : unpack_report(in, "read", entry);
 }
 
