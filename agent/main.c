@@ -283,6 +283,8 @@ static void agent_done(struct agent *agent)
 		event_free(agent->sigterm);
 	if (agent->base)
 		event_base_free(agent->base);
+	if (keep)
+		_exit(EXIT_SUCCESS); /* sessions that are kept aren't freed, which is no leak */
 }
 
 /* Until it is to end. 0 or -errno. */

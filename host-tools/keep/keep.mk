@@ -3,7 +3,8 @@
 
 KEEP_SRC := $(filter-out host-tools/keep/main.c,$(wildcard host-tools/keep/*.c))
 KEEP_OBJ := $(call obj,$(KEEP_SRC) host-tools/keep/main.c)
-KEEP_LIBS := -lvterm -lseccomp
+# a build with sanitizers is not static, and the test host has no libvterm
+KEEP_LIBS := $(if $(SAN),-l:libvterm.a,-lvterm) -lseccomp
 
 $(B)/libkeep.a: $(call obj,$(KEEP_SRC))
 $(B)/narthex-keep: $(call obj,host-tools/keep/main.c) $(B)/libkeep.a $(B)/libhost.a $(B)/libcommon.a
