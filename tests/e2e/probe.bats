@@ -58,9 +58,9 @@ lists_agree() { # WHERE
   "$hostile/table" | diff -u "$BATS_TEST_TMPDIR/there" -
 }
 
-@test "every test that SECURITY.md and the list of pains name is there" {
+@test "every test that SECURITY.md, the list of pains and the promises name is there" {
   local page
-  for page in SECURITY.md docs/testing.md; do
+  for page in SECURITY.md docs/testing.md docs/reliability.md; do
     names_are_there "/src/$page"
   done
 }
