@@ -99,6 +99,11 @@ void store_done(struct store *store)
 	*store = (struct store){};
 }
 
+static struct cmsghdr *control_header(struct store_message *m)
+{
+	return (struct cmsghdr *)(void *)m->control;
+}
+
 struct store_slot *store_prepare(
 	struct store *store, const struct store_record *record, const int *fds, size_t n)
 {
@@ -118,12 +123,14 @@ struct store_slot *store_prepare(
 	m->header = (struct msghdr){
 		.msg_iov = &m->iov,
 		.msg_iovlen = 1,
-		.msg_control = &m->control,
+		.msg_control = m->control,
 		.msg_controllen = CMSG_SPACE(sizeof(int) * n),
 	};
-	m->control.header.cmsg_level = SOL_SOCKET;
-	m->control.header.cmsg_type = SCM_RIGHTS;
-	m->control.header.cmsg_len = CMSG_LEN(sizeof(int) * n);
+	*control_header(m) = (struct cmsghdr){
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = SCM_RIGHTS,
+		.cmsg_len = CMSG_LEN(sizeof(int) * n),
+	};
 	memcpy(store_message_fds(store), fds, sizeof(int) * n);
 	LIST_INSERT_HEAD(&store->used, slot, entry);
 	return slot;
@@ -131,7 +138,7 @@ struct store_slot *store_prepare(
 
 int *store_message_fds(struct store *store)
 {
-	return (int *)(void *)CMSG_DATA(&store->message.control.header);
+	return (int *)(void *)CMSG_DATA(control_header(&store->message));
 }
 
 struct spawn_first store_first(struct store *store, struct store_slot *slot)

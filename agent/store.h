@@ -57,10 +57,9 @@ LIST_HEAD(store_slots, store_slot);
 /* What keeps a session, before its leader is known. */
 struct store_message {
 	struct store_record record;
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int) * STORE_FDS_MAX)];
-	} control;
+	/* a struct cmsghdr and what it heads */
+	char control[CMSG_SPACE(sizeof(int) * STORE_FDS_MAX)]
+		__attribute__((aligned(__alignof__(struct cmsghdr))));
 	struct iovec iov;
 	struct msghdr header;
 };
