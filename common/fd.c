@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -172,4 +174,17 @@ int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t max)
 	memcpy(ret_fds, fds, got * sizeof(int));
 	*ret_tag = tag;
 	return (int)got;
+}
+
+pid_t pidfd_to_pid(int pidfd)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[48];
+	const char *line;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	if (file_read_all(AT_FDCWD, path, 0, 4096, &text) < 0)
+		return -1;
+	line = strstr(text, "\nPid:");
+	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
 }

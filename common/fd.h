@@ -40,3 +40,6 @@ int fd_receive(int sock, char *ret_tag, int *ret_fds, size_t max);
 /* Sends one message with n descriptors (borrowed, at most FD_PASS_MAX). flags: send(2)'s,
  * MSG_NOSIGNAL is added. 0 or -errno. */
 int fd_send_message(int sock, const void *data, size_t len, const int *fds, size_t n, int flags);
+
+/* The process of a pidfd, by its fdinfo (proc(5)); -1: it is gone, or nobody can tell. */
+pid_t pidfd_to_pid(int pidfd);

@@ -170,19 +170,6 @@ int trust_check(int sock, const struct trust *trust, const char **ret_why)
 					   "and the container has no users of its own");
 }
 
-static pid_t pidfd_to_pid(int pidfd)
-{
-	_cleanup_free_ char *text = NULL;
-	char path[48];
-	const char *line;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	if (file_read_all(AT_FDCWD, path, 0, 4096, &text) < 0)
-		return -1;
-	line = strstr(text, "\nPid:");
-	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
-}
-
 int trust_find_peer(int sock, int root, struct trust_peer *ret, const char **ret_why)
 {
 	_cleanup_close_ int pidfd = peer_pidfd(sock), peer_root = -EBADF;

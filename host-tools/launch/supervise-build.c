@@ -25,19 +25,6 @@
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 
-static pid_t pidfd_pid(int pidfd)
-{
-	_cleanup_free_ char *text = NULL;
-	char path[48];
-	const char *line;
-
-	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	if (file_read_all(AT_FDCWD, path, 0, 4096, &text) < 0)
-		return -1;
-	line = strstr(text, "\nPid:");
-	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
-}
-
 /* The leader's pipe: a line says what went wrong, end of file alone says that the init was
  * executed. */
 static void on_leader_words(int fd, short what, void *arg)
@@ -167,7 +154,7 @@ static int take_leader(struct supervisor *s, int pidfd)
 	int r;
 
 	s->leader_fd = pidfd;
-	s->leader = pidfd_pid(pidfd);
+	s->leader = pidfd_to_pid(pidfd);
 	r = supervise_watch_leader(s);
 	if (r >= 0)
 		r = note_leader(s);

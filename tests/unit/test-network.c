@@ -80,32 +80,6 @@ static void namespace_of_a_user_namespace(void **state)
 	assert_int_equal(status, 0);
 }
 
-/* A veth pair in the host's namespace; mac and alias may be NULL. */
-static void make_stranger(const char *name, const uint8_t *mac, const char *alias)
-{
-	struct netlink nl = {};
-	struct ifinfomsg header = {};
-	struct nlattr *info;
-
-	assert_int_equal(netlink_open(&nl, -1), 0);
-	netlink_begin(
-		&nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header), "create");
-	netlink_put_string(&nl, IFLA_IFNAME, name);
-	if (mac)
-		netlink_put(&nl, IFLA_ADDRESS, mac, 6);
-	info = netlink_nest(&nl, IFLA_LINKINFO, NULL, 0);
-	netlink_put_string(&nl, IFLA_INFO_KIND, "veth");
-	netlink_nest_end(&nl, info);
-	assert_int_equal(netlink_commit(&nl, NULL, NULL), 0);
-	if (alias) {
-		header.ifi_index = netlink_index(&nl, name);
-		netlink_begin(&nl, RTM_SETLINK, 0, &header, sizeof(header), "set alias");
-		netlink_put_string(&nl, IFLA_IFALIAS, alias);
-		assert_int_equal(netlink_commit(&nl, NULL, NULL), 0);
-	}
-	netlink_close(&nl);
-}
-
 static void eth0_is_taken(void **state)
 {
 	enter(guest_ns);
