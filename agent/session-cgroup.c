@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "session-cgroup.h"
 
+#include "cgroup-mount.h"
 #include "cleanup.h"
 #include "fd.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <time.h>
 
 /*
@@ -33,23 +32,10 @@
 #define KILLED_MS 1000	 /* until what was killed is gone */
 #define KILL_AGAIN_MS 20 /* without cgroup.kill, for what was forked meanwhile */
 
-/* Where cgroup v2 is mounted: alone, or beside v1. */
-static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-
-static const char *find_mount(void)
-{
-	struct statfs fs;
-
-	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++)
-		if (statfs(mounts[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-			return mounts[i];
-	return NULL;
-}
-
 int session_cgroups_open(struct session_cgroups *cgroups)
 {
 	_cleanup_free_ char *text = NULL, *path = NULL;
-	const char *mount = find_mount();
+	const char *mount = cgroup_mount_point();
 	char *own, *end;
 	ssize_t n;
 

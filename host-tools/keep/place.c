@@ -8,13 +8,13 @@
 
 #include "place.h"
 
+#include "cgroup-mount.h"
 #include "cleanup.h"
 #include "fd.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -22,27 +22,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 
 #define MEMORY_MAX (256UL << 20) /* a screen of the largest size takes a fifth of that */
 
-/* Where cgroup v2 is mounted; NULL: nowhere. systemd's hybrid layout has it at unified. */
-static const char *mount_point(void)
-{
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		struct statfs fs;
-
-		if (statfs(places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-			return places[i];
-	}
-	return NULL;
-}
-
 int place_join(pid_t launcher)
 {
-	const char *mount = mount_point();
+	const char *mount = cgroup_mount_point();
 	_cleanup_free_ char *text = NULL;
 	char path[PATH_MAX], *line;
 	ssize_t n;

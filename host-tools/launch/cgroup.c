@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cgroup.h"
 
+#include "cgroup-mount.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "fd.h"
@@ -10,32 +11,16 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 
 /* deep enough for a systemd inside a systemd; it bounds the walk that removes the tree */
 #define PAYLOAD_MAX_DEPTH "64"
 #define DESTROY_DEADLINE_MS 5000
-
-/* Where cgroup v2 is mounted; NULL: nowhere. systemd's hybrid layout has it at unified. */
-static const char *cgroup_mount_point(void)
-{
-	static const char *const places[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		struct statfs fs;
-
-		if (statfs(places[i], &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
-			return places[i];
-	}
-	return NULL;
-}
 
 /* The caller's own cgroup as an absolute path on the host. -ENODATA: no cgroup v2. */
 static int own_path(char ret[PATH_MAX])

@@ -23,18 +23,12 @@ LocalAddress6=fd00:12::2
   kill -KILL "$launcher"
   poll 20 not kill -0 "$leader"
   # Restart=on-failure
-  poll 60 restarted "$launcher"
+  poll 60 restarted crash "$launcher"
   equal "$(inside crash 'echo back')" back
   ping -c 1 -W 2 10.12.0.2
   ping -c 1 -W 2 fd00:12::2
   guest_stop crash
   none_left crash
-}
-
-restarted() { # OLD-PID
-  local new
-  new=$(launcher_pid crash)
-  [ "$new" != 0 ] && [ "$new" != "$1" ] && [ "$(systemctl is-active container-crash)" = active ]
 }
 
 @test "ten crashes in a row, then no interface, mount, cgroup, range or process is left" {

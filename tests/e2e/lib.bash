@@ -144,6 +144,13 @@ launcher_pid() { # NAME
   systemctl show -P MainPID "container-$1"
 }
 
+# By Restart=, with another launcher.
+restarted() { # NAME OLD-PID
+  local new
+  new=$(launcher_pid "$1")
+  [ "$new" != 0 ] && [ "$new" != "$2" ] && [ "$(systemctl is-active "container-$1")" = active ]
+}
+
 # The pids of a guest's agent, as the host knows them.
 agent_pids() { # NAME
   local cgroup

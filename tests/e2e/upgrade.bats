@@ -172,16 +172,10 @@ installs() { # TEXT
   leader=$(guest_leader up)
   kill -KILL "$pid"
   poll 30 not kill -0 "$leader"
-  poll 60 restarted "$pid"
+  poll 60 restarted up "$pid"
   equal "$(inside up 'echo back')" back
   guest_stop up
   none_left up
-}
-
-restarted() { # OLD-PID
-  local new
-  new=$(launcher_pid up)
-  [ "$new" != 0 ] && [ "$new" != "$1" ] && [ "$(systemctl is-active container-up)" = active ]
 }
 
 @test "without a name all that run are replaced; exit status and clean-up are right afterwards" {
