@@ -344,7 +344,7 @@ END
 }
 
 @test "what was applied is there after a reboot of the guest, and nothing is left at the end" {
-  local boots
+  local old
   conf "$(sed 's/10.90.0.2/10.90.0.3/; s/live1:side/live2:side/' <<<"$base")"$'\n[Files]\nBind='$src/a:/mnt/a
   reload 0
   timeout $((60 * slow)) narthex reboot live
@@ -365,8 +365,9 @@ END
   guest_start live
   conf "$(sed 's/live1:side/live2:side/' <<<"$base")"
   reload 0
-  kill -9 "$(launcher_pid live)"
-  poll 30 systemctl is-active -q container-live
+  old=$(launcher_pid live)
+  kill -9 "$old"
+  poll 30 restarted live "$old"
   ping -c 1 -W 20 10.90.1.2
   equal "$(ip -br link | grep -o '^live[0-9]')" live2
 }
