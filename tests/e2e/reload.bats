@@ -367,7 +367,7 @@ END
   reload 0
   old=$(launcher_pid live)
   kill -9 "$old"
-  poll 30 restarted live "$old"
+  poll 60 restarted live "$old"
   ping -c 1 -W 20 10.90.1.2
   equal "$(ip -br link | grep -o '^live[0-9]')" live2
 }
