@@ -58,19 +58,20 @@ teardown_file() {
 }
 
 @test "16 MiB out and in" {
-  local here fifo=$BATS_TEST_TMPDIR/fifo
+  local here pid fifo=$BATS_TEST_TMPDIR/fifo
   head -c 16777216 /dev/urandom >"$BATS_TEST_TMPDIR/random"
   here=$(sha256sum <"$BATS_TEST_TMPDIR/random")
   # busybox's shell reads ahead: what follows its command may come only when cat has taken over
   mkfifo "$fifo"
   timeout 60 socat -t 50 - "unix:$(door box root-shell)" <"$fifo" >"$BATS_TEST_TMPDIR/out" 3>&- &
+  pid=$!
   exec {feed}>"$fifo"
   echo 'echo ready; exec cat' >&"$feed"
   poll 20 grep -q ready "$BATS_TEST_TMPDIR/out"
   poll 20 cat_reads
   cat "$BATS_TEST_TMPDIR/random" >&"$feed"
   exec {feed}>&-
-  wait $!
+  wait "$pid"
   equal "$(tail -c +7 "$BATS_TEST_TMPDIR/out" | sha256sum)" "$here"
 }
 

@@ -447,7 +447,7 @@ larger() { # FILE BYTES
 }
 
 @test "a door that leads elsewhere is refused" {
-  local doors=/run/narthex/ex/doors
+  local pid doors=/run/narthex/ex/doors
   mv "$doors/exec.socket" "$doors/moved"
   run ex -- true
   equal "$status" 125
@@ -459,11 +459,12 @@ larger() { # FILE BYTES
   rm "$doors/exec.socket"
   # a listener of the host's own
   socat "unix-listen:$doors/exec.socket,type=5" - </dev/null >"$BATS_TEST_TMPDIR/canary" 3>&- &
+  pid=$!
   poll 10 test -S "$doors/exec.socket"
   run ex -- true
   equal "$status" 125
   matches "$output" 'refusing the door'
-  wait $!
+  wait "$pid"
   equal "$(wc -c <"$BATS_TEST_TMPDIR/canary")" 0
   rm -f "$doors/exec.socket"
   mv "$doors/moved" "$doors/exec.socket"

@@ -130,7 +130,7 @@ there() { # VERB ARGUMENT…
 }
 
 @test "a door that leads elsewhere is refused" {
-  local doors=$machine/var/lib
+  local pid doors=$machine/var/lib
   mv "$doors/exec.socket" "$doors/moved"
   ln -s moved "$doors/exec.socket"
   run there exec -- true
@@ -139,13 +139,14 @@ there() { # VERB ARGUMENT…
   matches "$output" 'no socket'
   # a listener of the host's own
   socat "unix-listen:$doors/exec.socket,type=5" - </dev/null >"$BATS_TEST_TMPDIR/canary" 3>&- &
+  pid=$!
   poll 10 test -S "$doors/exec.socket"
   run there exec -- true
   rm -f "$doors/exec.socket"
   mv "$doors/moved" "$doors/exec.socket"
   equal "$status" 125
   matches "$output" 'refusing the door'
-  wait $!
+  wait "$pid"
   equal "$(wc -c <"$BATS_TEST_TMPDIR/canary")" 0
   there exec -- true
 }

@@ -144,10 +144,11 @@ console_heard() { # TEXT
   others_are_well
   # the journal has had enough for half a minute: then it listens again
   inside loud 'while [ ! -e /root/heard ]; do echo still there >/dev/console; read -rt 1 <> <(:); done' 3>&- &
-  ends_with_test $!
+  pid=$!
+  ends_with_test $pid
   poll 60 console_heard 'still there'
   touch "$containers/loud/root/heard"
-  wait $!
+  wait $pid
 }
 
 launcher_facts() { # descriptors, status, and who the host's systemd takes for the launcher

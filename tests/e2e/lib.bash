@@ -15,7 +15,7 @@ ease=$((slow * $([ -n "${CI:-}" ] && echo 3 || echo 1)))
 
 # --- waiting -----------------------------------------------------------------------------------
 
-# Waits until CMD succeeds; fails with a message after SECONDS. Never sleeps blindly.
+# Waits until CMD succeeds; fails with a message after SECONDS. Never sleeps blindly. Afterwards $! may be of poll's own.
 poll() { # SECONDS CMD…
   local deadline=$((SECONDS + $1 * ease)) what
   shift
