@@ -3,8 +3,8 @@
 
 #include "cleanup.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 
 /*
  * Theory of operation
@@ -17,11 +17,32 @@
  * asks for EPOLLRDHUP until that has come, then for nothing: the kernel delivers EPOLLHUP and
  * EPOLLERR all the same.
  *
+ * That a peer has ended its side is noted on the socket itself, by a priority, which means nothing
+ * for AF_UNIX: an agent that takes the session over, and finds the peer gone, knows how it went.
+ *
  * One member is fetched at a time, and a told one is removed before its callback runs: a callback
  * may stop any other watch without leaving a stale pointer in an array of ours.
  */
 
 #define PER_TURN 64
+#define PRIORITY_ENDED 1
+
+static void note_ended(struct hangup_watch *watch)
+{
+	const int priority = PRIORITY_ENDED;
+
+	watch->ended = true;
+	(void)setsockopt(watch->fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority));
+}
+
+static bool was_ended(int fd)
+{
+	int priority = 0;
+	socklen_t size = sizeof(priority);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, &size) == 0 &&
+	       priority == PRIORITY_ENDED;
+}
 
 static void hangups_ready(evutil_socket_t fd, short what, void *arg)
 {
@@ -35,7 +56,7 @@ static void hangups_ready(evutil_socket_t fd, short what, void *arg)
 		if (!(event.events & (EPOLLHUP | EPOLLERR))) {
 			struct epoll_event only_gone = { .data.ptr = watch };
 
-			watch->ended = true;
+			note_ended(watch);
 			(void)epoll_ctl(fd, EPOLL_CTL_MOD, watch->fd, &only_gone);
 			continue;
 		}
@@ -71,10 +92,9 @@ int hangup_start(struct hangups *hangups, struct hangup_watch *watch, int fd,
 	void (*gone)(void *arg), void *arg)
 {
 	struct epoll_event event = { .events = EPOLLRDHUP, .data.ptr = watch };
-	struct pollfd before = { .fd = fd };
 
-	*watch = (struct hangup_watch){ .fd = fd, .gone = gone, .arg = arg };
-	watch->ended = poll(&before, 1, 0) > 0 && (before.revents & POLLHUP);
+	*watch =
+		(struct hangup_watch){ .fd = fd, .ended = was_ended(fd), .gone = gone, .arg = arg };
 	if (epoll_ctl(hangups->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
 		watch->fd = -EBADF;
 		return -errno;

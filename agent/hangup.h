@@ -29,8 +29,8 @@ int hangups_init(struct hangups *hangups, struct event_base *base);
 void hangups_done(struct hangups *hangups);
 
 /*
- * Calls gone(arg) from the loop, once, when fd's peer is gone; watch->ended says how. A peer that
- * was gone before is taken for one that ended its side. fd: borrowed, must stay open until
+ * Calls gone(arg) from the loop, once, when fd's peer is gone; watch->ended says how, though
+ * another process may have watched fd when it ended. fd: borrowed, must stay open until
  * hangup_stop() or gone(). watch: must stay in its place as long. 0 or -errno.
  */
 int hangup_start(struct hangups *hangups, struct hangup_watch *watch, int fd,

@@ -229,6 +229,13 @@ static int send_live_binds(struct builder *b)
 	return r;
 }
 
+static int let_leader_go(const struct builder *b)
+{
+	int r = fd_write_all(b->go_fd, "", 1);
+
+	return r < 0 ? log_errno(r, "cannot let the container's first process go on") : 0;
+}
+
 /* Those have to be in the leader's own mount namespace (live-binds.c), and nothing runs there yet.
  */
 static int attach_live_binds(struct builder *b)
@@ -243,10 +250,7 @@ static int attach_live_binds(struct builder *b)
 	if (r >= 0)
 		r = live_binds_attach(
 			b->build.launch->config.binds, b->live_binds.mounts, b->live_binds.n);
-	if (r < 0)
-		return r;
-	r = fd_write_all(b->go_fd, "", 1);
-	return r < 0 ? log_errno(r, "cannot let the container's first process go on") : 0;
+	return r < 0 ? r : let_leader_go(b);
 }
 
 /* pivot_root(2), "pivot_root(".", ".")": no directory for the old root is needed. */
@@ -346,7 +350,7 @@ static int build(struct builder *b)
 	if (r >= 0)
 		r = enter_tree(&b->build);
 	if (r >= 0)
-		r = fd_write_all(b->go_fd, "", 1);
+		r = let_leader_go(b);
 	if (r >= 0 && b->live_binds.n > 0)
 		r = attach_live_binds(b);
 	return r < 0 ? r : send_done(b, kind);

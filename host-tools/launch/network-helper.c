@@ -92,6 +92,17 @@ static void log_killed(int pidfd)
 		log_error(PROGRAM " was killed by signal %d", number);
 }
 
+/* Nor has one said what is wrong that could not even begin. */
+static void log_status(int status)
+{
+	if (status < 0)
+		(void)log_errno(status, "cannot hear how " PROGRAM " has ended");
+	else if (status > 128)
+		log_error(PROGRAM " was killed by signal %d", status - 128);
+	else if (status > 1)
+		log_error(PROGRAM " has ended with status %d", status);
+}
+
 int network_helper_finish(struct network_helper *helper)
 {
 	int status = -EIO;
@@ -102,8 +113,8 @@ int network_helper_finish(struct network_helper *helper)
 		/* one that has ended doesn't mind */
 		(void)pidfd_send_signal(helper->pidfd, SIGKILL, NULL, 0);
 		status = helper_reap(TAKE_FD(helper->pidfd));
-		if (status < 0)
-			(void)log_errno(status, "cannot hear how " PROGRAM " has ended");
+		if (status < 128)
+			log_status(status); /* a signal may have been ours */
 	}
 	return status == 0 ? 0 : -EIO;
 }
@@ -163,9 +174,6 @@ int network_helper_cleanup(const char *name)
 	if (r < 0)
 		return log_errno(r, "cannot start " PROGRAM);
 	status = helper_reap(r);
-	if (status < 0)
-		(void)log_errno(status, "cannot hear how " PROGRAM " has ended");
-	if (status > 128)
-		log_error(PROGRAM " was killed by signal %d", status - 128);
+	log_status(status);
 	return status == 0 ? 0 : -EIO;
 }

@@ -107,6 +107,16 @@ static void remove_name(struct state *state, int dirfd, const char *name, int fl
 	state->is_unclean = true;
 }
 
+/* Unless another has begun to use it. */
+static void remove_directory(const struct state *state)
+{
+	char path[sizeof(RUN_DIR) + 1 + NAME_MAX];
+
+	(void)snprintf(path, sizeof(path), RUN_DIR "/%s", state->name);
+	if (rmdir(path) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+		log_errno(-errno, "cannot remove %s", path);
+}
+
 /* Keepers end with the container, but one that was killed has left its socket. */
 static void remove_kept(struct state *state)
 {
@@ -120,7 +130,7 @@ static void remove_kept(struct state *state)
 		(void)snprintf(id, sizeof(id), "%u", i);
 		(void)unlinkat(dir, id, 0);
 	}
-	(void)unlinkat(state->dir_fd, KEPT_DIR, AT_REMOVEDIR);
+	remove_name(state, state->dir_fd, KEPT_DIR, AT_REMOVEDIR);
 }
 
 /* What lies in the directory besides the lock, and is mounted there. */
@@ -179,15 +189,12 @@ static int lock(struct state *state)
  * launcher's stays. */
 static void abandon(struct state *state)
 {
-	char path[sizeof(RUN_DIR) + 1 + NAME_MAX];
 	struct stat st;
 
 	if (state->lock_fd >= 0 && flock(state->lock_fd, LOCK_EX | LOCK_NB) == 0 &&
 		fstat(state->lock_fd, &st) == 0 && st.st_size == 0)
 		(void)unlinkat(state->dir_fd, "lock", 0);
-	(void)snprintf(path, sizeof(path), RUN_DIR "/%s", state->name);
-	/* one in which something lies isn't removed */
-	(void)rmdir(path);
+	remove_directory(state);
 	close_fdp(&state->lock_fd);
 	close_fdp(&state->dir_fd);
 	free(TAKE_PTR(state->name));
@@ -311,17 +318,13 @@ void state_release(struct state *state)
 	if (state->dir_fd >= 0 && state->lock_fd >= 0) {
 		/* the interface dies with its namespace; deleting it would take the kernel 30 ms */
 		remove_files(state);
-		(void)unlinkat(state->dir_fd, "private", AT_REMOVEDIR);
+		remove_name(state, state->dir_fd, "private", AT_REMOVEDIR);
 	}
 	if (state->dir_fd >= 0 && state->lock_fd >= 0 && !state->is_unclean) {
-		_cleanup_close_ int run_fd = openat(state->dir_fd, "..", O_PATH | O_CLOEXEC);
-
 		/* the lock goes last, and its directory with it: from here on a new start may come
 		 */
-		(void)unlinkat(state->dir_fd, "lock", 0);
-		if (run_fd >= 0 && unlinkat(run_fd, state->name, AT_REMOVEDIR) < 0 &&
-			errno != ENOTEMPTY && errno != EEXIST)
-			log_errno(-errno, "cannot remove %s/%s", RUN_DIR, state->name);
+		remove_name(state, state->dir_fd, "lock", 0);
+		remove_directory(state);
 	}
 	close_fdp(&state->private_fd);
 	close_fdp(&state->dir_fd);

@@ -1,9 +1,11 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# Many sessions on all doors, with traffic that is compared byte for byte, while the agent is killed or restarted all the time
-# (tests/torture/torture.c). make torture does it for longer.
+# Many sessions on all doors, with traffic that is compared byte for byte, while the agent is killed or restarted, or the launcher
+# replaced, all the time (tests/torture/torture.c). make torture does it for longer.
 
 load lib
+
+launcher=/usr/lib/narthex/narthex-launch
 
 setup_file() {
   guest_up live </dev/null
@@ -11,6 +13,7 @@ setup_file() {
 }
 
 teardown_file() {
+  mv -f $launcher.saved $launcher 2>/dev/null || true
   guests_remove_all
 }
 
@@ -39,6 +42,16 @@ no_session_cgroups() {
 
 @test "sessions on all doors lose nothing while the agent is restarted all the time" {
   torture --command="nsenter -t $(guest_leader live) -a systemctl restart narthex-agent"
+}
+
+@test "sessions on all doors lose nothing while the launcher is replaced all the time" {
+  local pid
+  pid=$(launcher_pid live)
+  cp -a $launcher $launcher.saved
+  # the same file again would be no news
+  torture --command="cp -a $launcher.saved $launcher.new && mv $launcher.new $launcher && narthex reload --launcher live >/dev/null &&
+    [ /proc/$pid/exe -ef $launcher ]"
+  equal "$(launcher_pid live)" "$pid"
 }
 
 @test "nothing is left of sessions that ended and of those whose clients left" {

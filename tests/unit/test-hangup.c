@@ -83,12 +83,32 @@ static void test_half_close(void **state)
 	assert_true(loop_until(f->base, is_gone, f, LOOP_DEADLINE_SEC));
 }
 
-/* Nobody knows how it went: it may have ended its input long ago. */
 static void test_gone_before(void **state)
 {
 	struct fixture *f = *state;
 
 	(void)close(f->fds[1]);
+	assert_int_equal(hangup_start(&f->hangups, &f->watch, f->fds[0], on_gone, f), 0);
+	assert_true(loop_until(f->base, is_gone, f, LOOP_DEADLINE_SEC));
+	assert_false(f->watch.ended);
+}
+
+static bool has_ended(void *arg)
+{
+	return ((struct fixture *)arg)->watch.ended;
+}
+
+/* Nobody watched when it went, but somebody when it ended its side. */
+static void test_ended_then_gone_before(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(hangup_start(&f->hangups, &f->watch, f->fds[0], on_gone, f), 0);
+	assert_return_code(shutdown(f->fds[1], SHUT_WR), errno);
+	assert_true(loop_until(f->base, has_ended, f, LOOP_DEADLINE_SEC));
+	hangup_stop(&f->hangups, &f->watch);
+	(void)close(f->fds[1]);
+	f->watch = HANGUP_WATCH_NULL;
 	assert_int_equal(hangup_start(&f->hangups, &f->watch, f->fds[0], on_gone, f), 0);
 	assert_true(loop_until(f->base, is_gone, f, LOOP_DEADLINE_SEC));
 	assert_true(f->watch.ended);
@@ -134,6 +154,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_close, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_close, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_gone_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ended_then_gone_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unread_output, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_dup, setup, teardown),
