@@ -107,13 +107,14 @@ static void remove_name(struct state *state, int dirfd, const char *name, int fl
 	state->is_unclean = true;
 }
 
-/* Unless another has begun to use it. */
+/* Unless another has begun to use it, or it is none. */
 static void remove_directory(const struct state *state)
 {
 	char path[sizeof(RUN_DIR) + 1 + NAME_MAX];
 
 	(void)snprintf(path, sizeof(path), RUN_DIR "/%s", state->name);
-	if (rmdir(path) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+	if (rmdir(path) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT &&
+		errno != ENOTDIR)
 		log_errno(-errno, "cannot remove %s", path);
 }
 
@@ -318,7 +319,8 @@ void state_release(struct state *state)
 	if (state->dir_fd >= 0 && state->lock_fd >= 0) {
 		/* the interface dies with its namespace; deleting it would take the kernel 30 ms */
 		remove_files(state);
-		remove_name(state, state->dir_fd, "private", AT_REMOVEDIR);
+		if (state->private_fd >= 0)
+			remove_name(state, state->dir_fd, "private", AT_REMOVEDIR);
 	}
 	if (state->dir_fd >= 0 && state->lock_fd >= 0 && !state->is_unclean) {
 		/* the lock goes last, and its directory with it: from here on a new start may come
