@@ -17,7 +17,7 @@ FUZZ_SRC := $(COMMON_SRC) $(wildcard host-tools/config*.c) \
 	$(foreach m,asciicast exec-answers launcher-status name nearest trust unit,host-tools/$(m).c) \
 	$(foreach m,control guest-user hand-over netlink notify stream,host-tools/launch/$(m).c) \
 	$(foreach m,account exec-request exec-user,agent/$(m).c) \
-	host-tools/ctl/json.c host-tools/unpack/unpack.c fuzz/fuzz.c
+	$(foreach m,bytes history screen sieve,host-tools/keep/$(m).c) host-tools/ctl/json.c host-tools/unpack/unpack.c fuzz/fuzz.c
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(B)/fuzz/obj/%.o)
 FUZZ_LIBS := -larchive -levent_core -lmnl
 
@@ -32,7 +32,10 @@ $(B)/fuzz/parsers.a: $(FUZZ_OBJ)
 
 $(FUZZ_TARGETS): $(B)/fuzz/fuzz-%: fuzz/fuzz-%.c fuzz/fuzz.h $(B)/fuzz/parsers.a
 	$(call say,FUZZ,$@)
-	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/fuzz/parsers.a $(FUZZ_LIBS)
+	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $< $(B)/fuzz/parsers.a $(FUZZ_LIBS) $(FUZZ_MORE)
+
+# libvterm gets its memory from the target
+$(B)/fuzz/fuzz-screen: FUZZ_MORE = -Wl,--wrap=vterm_new -l:libvterm.a
 
 .PHONY: fuzz fuzz-targets fuzz-merge $(FUZZ_NAMES:%=fuzz-%)
 fuzz: $(patsubst %,fuzz-%,$(or $(T),$(FUZZ_NAMES)))

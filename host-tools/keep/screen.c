@@ -14,25 +14,14 @@
 
 #include "cleanup.h"
 #include "history.h"
+#include "sieve.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <vterm.h>
 
-/* Where in a sequence the program is; what it says is libvterm's business. */
-enum place {
-	BETWEEN,
-	IN_CHARACTER,
-	AFTER_ESCAPE,
-	IN_LINE_SIZE,
-	IN_CONTROL,
-	IN_STRING,
-	IN_STRING_ESCAPE
-};
-
 #define CANCEL "\x18"
-#define SUBSTITUTE 0x1a
-#define ESCAPE 0x1b
+#define STILL_MAX 1000 /* characters in one place, such as accents on a letter */
 
 struct screen {
 	VTerm *vt;
@@ -40,8 +29,8 @@ struct screen {
 	VTermState *state;
 	void (*answer)(void *arg, const char *data, size_t len);
 	void *arg;
-	enum place place;
-	int left; /* bytes of a character */
+	struct sieve sieve;
+	int still;
 	bool alternate, returned, cursor_changed;
 	bool asking; /* answers are for us: in reply */
 	char reply[64];
@@ -50,55 +39,9 @@ struct screen {
 	struct history history;
 };
 
-/* --- where the program is ------------------------------------------------------------------ */
-
-static enum place after_escape(unsigned char c)
-{
-	if (c == '[')
-		return IN_CONTROL;
-	if (c == ']' || c == 'P' || c == 'X' || c == '^' || c == '_')
-		return IN_STRING;
-	return c < 0x30 ? AFTER_ESCAPE : BETWEEN;
-}
-
-static enum place begin(struct screen *s, unsigned char c)
-{
-	if (c < 0xc2 || c > 0xf4)
-		return BETWEEN;
-	s->left = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
-	return IN_CHARACTER;
-}
-
-static enum place next_place(struct screen *s, unsigned char c)
-{
-	if (c == CANCEL[0] || c == SUBSTITUTE)
-		return BETWEEN;
-	if (c == ESCAPE)
-		return s->place == IN_STRING ? IN_STRING_ESCAPE : AFTER_ESCAPE;
-	switch (s->place) {
-	case IN_CHARACTER:
-		if ((c & 0xc0) != 0x80)
-			return begin(s, c);
-		return --s->left > 0 ? IN_CHARACTER : BETWEEN;
-	case AFTER_ESCAPE:
-		return after_escape(c);
-	case IN_CONTROL:
-		return c >= 0x40 && c < 0x7f ? BETWEEN : IN_CONTROL;
-	case IN_STRING:
-		return c == '\a' ? BETWEEN : IN_STRING;
-	case IN_STRING_ESCAPE:
-		return c == '\\' ? BETWEEN : after_escape(c);
-	case IN_LINE_SIZE:
-		return BETWEEN;
-	case BETWEEN:
-	default:
-		return begin(s, c);
-	}
-}
-
 bool screen_is_between(const struct screen *s)
 {
-	return s->place == BETWEEN;
+	return sieve_is_between(&s->sieve);
 }
 
 void screen_cancel(struct screen *s)
@@ -426,6 +369,23 @@ static int on_property(VTermProp property, VTermValue *value, void *arg)
 	return 1;
 }
 
+/* libvterm remembers all accents on a letter, though it shows few; it shall not without end. */
+static void on_piece(void *arg, const char *data, size_t len)
+{
+	struct screen *s = arg;
+	VTermPos before, after;
+
+	if ((data[0] & 0x80) == 0) {
+		s->still = 0;
+		(void)vterm_input_write(s->vt, data, len);
+	} else if (s->still < STILL_MAX) {
+		vterm_state_get_cursorpos(s->state, &before);
+		(void)vterm_input_write(s->vt, data, len);
+		vterm_state_get_cursorpos(s->state, &after);
+		s->still = vterm_pos_cmp(before, after) == 0 ? s->still + 1 : 0;
+	}
+}
+
 /* A line leaves the first screen at its top. */
 static int on_line(int columns, const VTermScreenCell *cells, void *arg)
 {
@@ -474,6 +434,8 @@ struct screen *screen_new(
 	}
 	s->answer = answer;
 	s->arg = arg;
+	s->sieve.pass = on_piece;
+	s->sieve.arg = s;
 	vterm_set_utf8(s->vt, 1);
 	vterm_output_set_callback(s->vt, on_answer, s);
 	s->state = vterm_obtain_state(s->vt);
@@ -494,54 +456,41 @@ void screen_free(struct screen *s)
 	free(s);
 }
 
-/*
- * As terminals do when they change. libvterm 0.1 would go on with margins that are outside of its
- * new size.
- */
-static void reset_margins(struct screen *s)
+static void set_cursor(struct screen *s, VTermPos at)
 {
-	char text[64];
-	VTermPos at;
+	char text[32];
 
-	if (!screen_is_between(s))
-		screen_cancel(s);
-	vterm_state_get_cursorpos(s->state, &at);
-	(void)snprintf(text, sizeof(text), "\x1b[?69l\x1b[r\x1b[%d;%dH", at.row + 1, at.col + 1);
+	(void)snprintf(text, sizeof(text), "\x1b[%d;%dH", within(at.row + 1, 1, SCREEN_ROWS_MAX),
+		within(at.col + 1, 1, SCREEN_COLUMNS_MAX));
 	screen_feed(s, text, strlen(text));
 }
 
+/*
+ * Without margins, as terminals do when they change: libvterm 0.1 would go on with those that are
+ * outside of its new size. It also moves the cursor with the text, even out of the screen.
+ */
 void screen_resize(struct screen *s, int rows, int columns)
 {
+	static const char none[] = "\x1b[?69l\x1b[r";
 	int old_rows, old_columns;
+	VTermPos at;
 
 	rows = rows_within(rows);
 	columns = columns_within(columns);
 	vterm_get_size(s->vt, &old_rows, &old_columns);
 	if (rows == old_rows && columns == old_columns)
 		return;
-	reset_margins(s);
+	if (!screen_is_between(s))
+		screen_cancel(s);
+	vterm_state_get_cursorpos(s->state, &at);
+	screen_feed(s, none, sizeof(none) - 1);
+	set_cursor(s, at);
 	vterm_set_size(s->vt, rows, columns);
+	vterm_state_get_cursorpos(s->state, &at);
+	set_cursor(s, at);
 }
 
-/*
- * Lines of double size and the pattern for adjusting a display (ESC # and a digit) stay away from
- * libvterm 0.1: they can make it write where no cell is, and are not drawn again anyway.
- */
 void screen_feed(struct screen *s, const char *data, size_t len)
 {
-	size_t start = 0;
-
-	for (size_t i = 0; i < len; i++) {
-		if (s->place == AFTER_ESCAPE && data[i] == '#') {
-			(void)vterm_input_write(s->vt, data + start, i - start);
-			(void)vterm_input_write(s->vt, CANCEL, 1);
-			s->place = IN_LINE_SIZE;
-			start = len;
-			continue;
-		}
-		if (s->place == IN_LINE_SIZE)
-			start = data[i] == ESCAPE ? i : i + 1;
-		s->place = next_place(s, (unsigned char)data[i]);
-	}
-	(void)vterm_input_write(s->vt, data + start, len - start);
+	sieve_feed(&s->sieve, data, len);
 }

@@ -9,6 +9,7 @@ setup_file() {
   # Debian's smallest tree has no program that draws on a whole screen
   cp "$(command -v less)" "$containers/kp/root/less"
   seq -f 'line %g' 300 >"$containers/kp/root/lines"
+  cp -r /src/fuzz/corpus/screen "$containers/kp/root/bytes"
   guest_conf kp </dev/null
   guest_start kp
   poll 20 narthex exec kp -- true
@@ -164,6 +165,43 @@ quiet_for_once() {
   poll 20 kept '"kept_sessions":\[\]'
   leave_one
   kept '"id":1'
+}
+
+@test "bytes of which libvterm dies end no session, seen or not" {
+  local pid
+  cat >"$containers/kp/root/feed" <<'EOT'
+stty raw -echo
+printf 'waiting\r\n'
+until [ -e ~/go ]; do read -rt 0.1 <> <(:); done
+for f in ~/bytes/*; do cat "$f"; done
+# what was answered is no command
+while read -rt 0.2 -n 1; do :; done
+printf '\030\033\\\033c'
+stty sane
+echo all of it
+EOT
+  talk 'spawn -noecho narthex shell --keep kp
+    need {# }; send "bash ~/feed\r"; need {waiting}; send "\x1d\x1d\x1d"; need {left the session}; need_eof'
+  pid=$(pgrep -f '^narthex-keep')
+  touch "$containers/kp/root/go"
+  poll 20 equal_count kp 'bash /root/feed' 0
+  talk 'spawn -noecho narthex attach kp
+    need {all of it}; send "bash ~/feed\r"; need {all of it}; send "echo al\"\"ive\r"; need {alive}
+    send "\x1d\x1d\x1d"; need {left the session}; need_eof'
+  equal "$(pgrep -f '^narthex-keep')" "$pid"
+}
+
+@test "a keeper that crashes ends its session with a word, and no other" {
+  local d=$BATS_TEST_TMPDIR pid
+  leave_one 'A=other'
+  talk 'spawn -noecho bash -c {stty -g >'"$d"'/before; narthex shell --keep kp; echo status $?; stty -g >'"$d"'/after; echo end}
+    need {# }; exec pkill -SEGV -n -f ^narthex-keep
+    need {lost the session}; need {status 125}; need end; need_eof'
+  cmp "$d/before" "$d/after"
+  poll 20 kept '"kept_sessions":\[\{"id":1,[^}]*\}\]'
+  matches "$(narthex list)" 'kp .* 1 '
+  talk 'spawn -noecho narthex attach kp
+    need {# }; send "echo the \$A\r"; need {the other}; send "exit\r"; need_eof'
 }
 
 @test "at a reboot and a stop of the container its sessions end, and nothing of them is left" {
