@@ -3,8 +3,22 @@
 
 /* Descriptors: whole reads and writes, and passing them between our own processes. */
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+/*
+ * A system call, again as long as a signal was in between. Where there is a deadline (SO_RCVTIMEO,
+ * SO_SNDTIMEO) a process that was merely stopped and goes on is interrupted, too: signal(7).
+ */
+#define UNINTERRUPTED(call)                                                                        \
+	({                                                                                         \
+		__typeof__(call) _r;                                                               \
+		do                                                                                 \
+			_r = (call);                                                               \
+		while (_r < 0 && errno == EINTR);                                                  \
+		_r;                                                                                \
+	})
 
 /* Writes all of buf, blocking and restarting as needed. 0 or -errno. fd: borrowed. */
 int fd_write_all(int fd, const void *buf, size_t len);

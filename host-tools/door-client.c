@@ -60,7 +60,8 @@ static int helper_main(void *arg)
 	struct helper *helper = arg;
 
 	helper->error = 0;
-	if (connect(helper->sock, (struct sockaddr *)&helper->address, sizeof(helper->address)) < 0)
+	if (UNINTERRUPTED(connect(helper->sock, (struct sockaddr *)&helper->address,
+		    sizeof(helper->address))) < 0)
 		helper->error = errno;
 	return 0;
 }
@@ -273,7 +274,7 @@ static int receive_terminal(int sock, int ret_fds[2], char *text, size_t size)
 		.msg_controllen = sizeof(control),
 	};
 	const struct cmsghdr *cmsg;
-	ssize_t n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC);
+	ssize_t n = UNINTERRUPTED(recvmsg(sock, &message, MSG_CMSG_CLOEXEC));
 
 	if (n < 0)
 		return -errno;
@@ -299,8 +300,8 @@ static int terminal_by_name(const char *name, int ret_fds[2])
 	(void)setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline));
 	(void)snprintf(
 		address.sun_path, sizeof(address.sun_path), RUN_DIR "/%s/launcher.socket", name);
-	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-		send(sock, "pty", 3, MSG_NOSIGNAL) < 0)
+	if (UNINTERRUPTED(connect(sock, (struct sockaddr *)&address, sizeof(address))) < 0 ||
+		UNINTERRUPTED(send(sock, "pty", 3, MSG_NOSIGNAL)) < 0)
 		return log_errno(-errno, "cannot ask the launcher of container '%s'", name);
 	r = receive_terminal(sock, ret_fds, text, sizeof(text));
 	if (r == -EPROTO && text[0])

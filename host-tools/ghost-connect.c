@@ -96,9 +96,12 @@ UNINSTRUMENTED static int second_thread(void *arg)
 	struct ghost *ghost = arg;
 	int r = wait_for_death(ghost->stat_fd);
 
+	/* as UNINTERRUPTED() of fd.h */
 	if (r == 0)
-		r = (int)quiet_call(
-			SYS_connect, ghost->sock, (long)&ghost->address, sizeof(ghost->address), 0);
+		do
+			r = (int)quiet_call(SYS_connect, ghost->sock, (long)&ghost->address,
+				sizeof(ghost->address), 0);
+		while (r == -EINTR);
 	ghost->error = r;
 	(void)quiet_call(SYS_exit, 0, 0, 0, 0);
 	return 0;

@@ -9,6 +9,7 @@
 #include "kept.h"
 
 #include "cleanup.h"
+#include "fd.h"
 #include "launch/state.h"
 #include "name.h"
 
@@ -118,7 +119,7 @@ int kept_connect(const char *name, unsigned int id)
 	if (fd < 0)
 		return fd;
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof(deadline));
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (UNINTERRUPTED(connect(fd, (struct sockaddr *)&address, sizeof(address))) < 0)
 		return errno == ECONNREFUSED ? -ENOENT : -errno;
 	return TAKE_FD(fd);
 }

@@ -2,6 +2,7 @@
 #include "launcher-status.h"
 
 #include "cleanup.h"
+#include "fd.h"
 #include "launch/state.h"
 #include "name.h"
 #include "syscalls.h"
@@ -150,7 +151,7 @@ static int connect_to(const char *name, int seconds)
 	(void)snprintf(
 		address.sun_path, sizeof(address.sun_path), RUN_DIR "/%s/launcher.socket", name);
 	/* a socket that nobody listens on is what a crash left */
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (UNINTERRUPTED(connect(fd, (struct sockaddr *)&address, sizeof(address))) < 0)
 		return errno == ECONNREFUSED || errno == ENOTDIR ? -ENOENT : -errno;
 	return TAKE_FD(fd);
 }
@@ -172,9 +173,9 @@ static int converse(int fd, const char *question, char **ret)
 
 	if (!answer)
 		return -ENOMEM;
-	if (send(fd, question, strlen(question), MSG_NOSIGNAL) < 0)
+	if (UNINTERRUPTED(send(fd, question, strlen(question), MSG_NOSIGNAL)) < 0)
 		return errno == EPIPE || errno == ECONNRESET ? -ENOENT : -errno;
-	n = recv(fd, answer, ANSWER_MAX, 0);
+	n = UNINTERRUPTED(recv(fd, answer, ANSWER_MAX, 0));
 	if (n < 0)
 		return errno == ECONNRESET ? -ENOENT : -errno;
 	if (n == 0) /* it serves root only, and ends without an answer */

@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "fd.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -174,5 +175,5 @@ void journal_sync(void)
 		connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
 		send(fd, call, sizeof(call), MSG_NOSIGNAL) < 0)
 		return;
-	(void)recv(fd, reply, sizeof(reply), 0);
+	(void)UNINTERRUPTED(recv(fd, reply, sizeof(reply), 0));
 }

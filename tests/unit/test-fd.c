@@ -4,6 +4,7 @@
 #include "cleanup.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -246,11 +247,63 @@ static void too_many_leak_nothing(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
+/* Says that it goes to wait for an answer, with a deadline that is far away, and waits. */
+static _Noreturn void deadline_waiter(int sock)
+{
+	const struct timeval deadline = { .tv_sec = 100 };
+	char answer;
+
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline)) < 0 ||
+		write(sock, "?", 1) != 1)
+		_exit(2);
+	_exit(UNINTERRUPTED(recv(sock, &answer, 1, 0)) == 1 ? 0 : 1);
+}
+
+static char state_of(pid_t pid)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	assert_true(file_read_all(AT_FDCWD, path, 0, 4096, &text) > 0);
+	return strrchr(text, ')')[2];
+}
+
+/* A process that is stopped while it waits with a deadline, and goes on, waits on. */
+static void a_stop_interrupts_nothing(void **state)
+{
+	int pair[2], status;
+	char question;
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		deadline_waiter(pair[1]);
+	assert_int_equal(read(pair[0], &question, 1), 1);
+	/* it has nothing else to sleep in */
+	while (state_of(pid) != 'S')
+		(void)sched_yield();
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(kill(pid, SIGCONT), 0);
+	while (state_of(pid) == 'T')
+		(void)sched_yield();
+	assert_int_equal(write(pair[0], "!", 1), 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(write_all_goes_on),
 		cmocka_unit_test(write_all_reports),
+		cmocka_unit_test(a_stop_interrupts_nothing),
 		cmocka_unit_test(read_all_of_any_length),
 		cmocka_unit_test(read_all_of_a_slow_pipe),
 		cmocka_unit_test(files_by_path),
