@@ -50,7 +50,7 @@ owners='cd /mnt && stat -c %n:%u of-root of-1000 of-500 | tr "\n" " "'
   guest_conf bind <<<$'[Files]\nBind='$shared/dir:/mnt:idmap
   if [ "$flavour" = nouserns ]; then
     run -1 timeout 60 systemctl start container-bind
-    matches "$(journalctl -o cat --no-pager -u container-bind)" 'idmap for /mnt needs a user namespace'
+    matches "$(log_of bind)" 'idmap for /mnt needs a user namespace'
     return 0
   fi
   guest_start bind
@@ -94,14 +94,14 @@ owners='cd /mnt && stat -c %n:%u of-root of-1000 of-500 | tr "\n" " "'
   for option in idmap rootidmap; do
     guest_conf bind <<<$'[Files]\nBind='$shared/layers:/mnt:$option$'\n[Service]\nRestart=no'
     run -1 timeout 60 systemctl start container-bind
-    matches "$(journalctl -o cat --no-pager -u container-bind)" "$shared/layers' can't be bound with \"$option\": its file system \\(overlay\\)"
-    matches "$(journalctl -o cat --no-pager -u container-bind)" 'use "noidmap"'
+    matches "$(log_of bind)" "$shared/layers' can't be bound with \"$option\": its file system \\(overlay\\)"
+    matches "$(log_of bind)" 'use "noidmap"'
     systemctl reset-failed container-bind
   done
   # and what is only mounted below such a source can be left out
   guest_conf bind <<<$'[Files]\nBind='$shared:/mnt:idmap$'\n[Service]\nRestart=no'
   run -1 timeout 60 systemctl start container-bind
-  matches "$(journalctl -o cat --no-pager -u container-bind)" '"norbind"'
+  matches "$(log_of bind)" '"norbind"'
   systemctl reset-failed container-bind
   guest_conf bind <<<$'[Files]\nBind='$shared:/mnt:idmap,norbind
   guest_start bind

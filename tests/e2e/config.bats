@@ -176,7 +176,7 @@ END
   guest_conf bad <<<$'[Network]\nHostAddres=10.0.0.1'
   run timeout 60 systemctl start container-bad
   [ "$status" -ne 0 ]
-  matches "$(journalctl -o cat --no-pager -b -u container-bad)" 'bad.conf:2: unknown key HostAddres=.*did you mean HostAddress='
+  matches "$(log_of bad -b)" 'bad.conf:2: unknown key HostAddres=.*did you mean HostAddress='
   guest_start good
   equal "$(inside good 'echo alive')" alive
 }
@@ -203,13 +203,13 @@ END
   systemctl daemon-reload
   run timeout 60 systemctl start container-open
   [ "$status" -ne 0 ]
-  matches "$(journalctl -o cat --no-pager -b -u container-open)" 'can be written by'
+  matches "$(log_of open -b)" 'can be written by'
   chmod 0644 "$conf_dir/open.conf"
   chown alice "$conf_dir/open.conf" 2>/dev/null || chown nobody "$conf_dir/open.conf"
   systemctl daemon-reload
   run timeout 60 systemctl start container-open
   [ "$status" -ne 0 ]
-  matches "$(journalctl -o cat --no-pager -b -u container-open)" 'does not belong to root'
+  matches "$(log_of open -b)" 'does not belong to root'
 }
 
 @test "[Unit], [Service] and [Install] reach the unit; drop-ins count" {

@@ -25,8 +25,8 @@ LocalAddress6=fd00:12::2
   # Restart=on-failure
   poll 60 restarted crash "$launcher"
   equal "$(inside crash 'echo back')" back
-  ping -c 1 -W 2 10.12.0.2
-  ping -c 1 -W 2 fd00:12::2
+  ping -c 1 -W 20 10.12.0.2
+  ping -c 1 -W 20 fd00:12::2
   guest_stop crash
   none_left crash
 }
@@ -77,5 +77,5 @@ failed() {
   guest_up crash <<<"$network"
   run /usr/lib/narthex/narthex-launch --cleanup crash
   equal "$(inside crash 'echo alive')" alive
-  ping -c 1 -W 2 10.12.0.2
+  ping -c 1 -W 20 10.12.0.2
 }

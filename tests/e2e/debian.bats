@@ -31,7 +31,7 @@ teardown_file() {
 as() { # USER CMD…
   local user=$1
   shift
-  timeout $((60 * slow)) narthex exec web -u "$user" -- "$@"
+  timeout $((60 * ease)) narthex exec web -u "$user" -- "$@"
 }
 
 @test "it is running, and no unit has failed" {
@@ -47,7 +47,7 @@ as() { # USER CMD…
 }
 
 @test "ssh from the host, with and without a terminal" {
-  local ssh=(timeout $((60 * slow)) ssh -i "$key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR
+  local ssh=(timeout $((60 * ease)) ssh -i "$key" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR
     -o BatchMode=yes root@10.41.0.2)
   poll 20 "${ssh[@]}" true
   matches "$("${ssh[@]}" 'echo $SSH_CONNECTION')" '^10\.41\.0\.1 [0-9]+ 10\.41\.0\.2 22$'

@@ -113,7 +113,7 @@ END
   guest_tree gone busybox
   narthex run --name=gone ${flavour:+$([ "$flavour" = nouserns ] && echo --private-users=no)} -- sleep 1000 </dev/null >/dev/null 2>&1 3>&- &
   local pid=$!
-  poll 20 test -S /run/narthex/gone/launcher.socket
+  poll 20 narthex status gone
   run -125 --separate-stderr narthex destroy --yes gone
   matches "$stderr" 'runs in the foreground'
   [ -x "$containers/gone/bin/busybox" ]

@@ -32,7 +32,7 @@ teardown() {
 opens='for f; do if (: <"$f") 2>/dev/null; then echo "$f opens"; else echo "$f does not"; fi; done'
 
 @test "narthex run: a node in the tree opens no device" {
-  run -0 timeout 30 narthex run "${options[@]}" -- bash -c "$opens" - /dev/null /srv/planted
+  run -0 timeout $((30 * ease)) narthex run "${options[@]}" -- bash -c "$opens" - /dev/null /srv/planted
   matches "$output" '/dev/null opens'
   matches "$output" '/srv/planted does not'
 }
@@ -43,13 +43,13 @@ opens='for f; do if (: <"$f") 2>/dev/null; then echo "$f opens"; else echo "$f d
     mkdir -p /tmp/d && mount -t devtmpfs d /tmp/d 2>/dev/null
     (: </tmp/d/fuse) 2>/dev/null && echo FOUND
     echo done'
-  run -0 timeout 30 narthex run "${options[@]}" --capability CAP_MKNOD -- bash -c "$script"
+  run -0 timeout $((30 * ease)) narthex run "${options[@]}" --capability CAP_MKNOD -- bash -c "$script"
   matches "$output" "done"
   [[ $output != *MADE* && $output != *FOUND* ]]
 }
 
 @test "narthex run: a device that is bound can be used, read-only only read" {
-  run -0 timeout 30 narthex run "${options[@]}" --bind /dev/loop-control --bind-ro /dev/loop-control:/dev/again -- \
+  run -0 timeout $((30 * ease)) narthex run "${options[@]}" --bind /dev/loop-control --bind-ro /dev/loop-control:/dev/again -- \
     bash -c "$opens" - /dev/loop-control /dev/again /srv/planted
   if [ "$flavour" = nouserns ]; then
     matches "$output" '/dev/loop-control opens'
@@ -59,7 +59,7 @@ opens='for f; do if (: <"$f") 2>/dev/null; then echo "$f opens"; else echo "$f d
     matches "$output" '/dev/loop-control does not'
   fi
   chmod 0666 /dev/loop-control
-  run -0 timeout 30 narthex run "${options[@]}" --bind-ro /dev/loop-control:/dev/again -- \
+  run -0 timeout $((30 * ease)) narthex run "${options[@]}" --bind-ro /dev/loop-control:/dev/again -- \
     bash -c "$opens; (: >/dev/again) 2>/dev/null && echo WRITES; true" - /dev/again
   chmod 0600 /dev/loop-control
   matches "$output" '/dev/again opens'

@@ -107,6 +107,6 @@ Restart=no
 END
   run timeout 60 systemctl start container-bind
   [ "$status" -ne 0 ]
-  matches "$(journalctl -o cat --no-pager -u container-bind)" '/does/not/exist'
+  matches "$(log_of bind)" '/does/not/exist'
   none_left bind
 }

@@ -58,7 +58,7 @@ teardown_file() {
 there() { # VERB ARGUMENT…
   local verb=$1
   shift
-  timeout $((60 * slow)) narthex "$verb" --root "$machine" "$@"
+  timeout $((60 * ease)) narthex "$verb" --root "$machine" "$@"
 }
 
 @test "exec: streams, exit status, user, directory, environment" {
@@ -140,7 +140,7 @@ there() { # VERB ARGUMENT…
   # a listener of the host's own
   socat "unix-listen:$doors/exec.socket,type=5" - </dev/null >"$BATS_TEST_TMPDIR/canary" 3>&- &
   pid=$!
-  poll 10 test -S "$doors/exec.socket"
+  poll 20 listens_at "$doors/exec.socket"
   run there exec -- true
   rm -f "$doors/exec.socket"
   mv "$doors/moved" "$doors/exec.socket"

@@ -50,15 +50,15 @@ ends_with_test() { # PID
 
 # The host answers, and so does the other guest.
 others_are_well() {
-  run timeout $((30 * slow)) narthex list
+  run timeout $((30 * ease)) narthex list
   equal "$status" 0
   matches "$output" 'calm'
   matches "$output" 'loud'
-  equal "$(echo 'echo $((6 * 7))' | timeout $((30 * slow)) socat -t 20 - "unix:$(door calm root-shell)")" 42
+  equal "$(echo 'echo $((6 * 7))' | timeout $((30 * ease)) socat -t 20 - "unix:$(door calm root-shell)")" 42
 }
 
 loud_serves() {
-  equal "$(timeout $((30 * slow)) narthex exec loud -- echo here)" here
+  equal "$(timeout $((30 * ease)) narthex exec loud -- echo here)" here
 }
 
 agents_are_small() {
@@ -151,16 +151,22 @@ console_heard() { # TEXT
   wait $pid
 }
 
-launcher_facts() { # descriptors, status, and who the host's systemd takes for the launcher
-  local pid
-  pid=$(launcher_pid loud)
-  find "/proc/$pid/fd" -mindepth 1 | wc -l
+launcher_fds() {
+  find "/proc/$(launcher_pid loud)/fd" -mindepth 1 | wc -l
+}
+
+no_more_fds() { # N: who has asked it may not have closed yet
+  [ "$(launcher_fds)" -le "$1" ]
+}
+
+launcher_facts() { # status, and who the host's systemd takes for the launcher
   systemctl show -P StatusText -P MainPID -P SubState container-loud
 }
 
 @test "a flood at the socket for READY=1: the launcher serves all others, and keeps nothing of it" {
-  local before after facts pids=()
+  local before after facts fds pids=()
   facts=$(launcher_facts)
+  fds=$(launcher_fds)
   before=$(awk '/^RssAnon/ { print $2 }' "/proc/$(launcher_pid loud)/status")
   for _ in 1 2; do
     timeout $((60 * ease)) narthex exec loud -- $peer flood /run/host/notify 3 >>"$BATS_TEST_TMPDIR/sent" 3>&- &
@@ -176,6 +182,7 @@ launcher_facts() { # descriptors, status, and who the host's systemd takes for t
   after=$(awk '/^RssAnon/ { print $2 }' "/proc/$(launcher_pid loud)/status")
   [ -n "$san" ] || [ "$after" -lt $((before + 512)) ] || fail "$before KiB before, $after KiB after"
   equal "$(launcher_facts)" "$facts"
+  poll 20 no_more_fds "$fds"
 }
 
 # --- doors -----------------------------------------------------------------------------------------------
@@ -215,7 +222,7 @@ hold() { # DOOR COUNT [USER]
   # all that are let in, and some
   hold login 1100 nobody
   # the next one, behind all of them, is told
-  run timeout $((60 * slow)) runuser -u nobody -- socat -u "unix:$doors/login.socket" -
+  run timeout $((60 * ease)) runuser -u nobody -- socat -u "unix:$doors/login.socket" -
   matches "$output" 'too many sessions of one user \(limit [0-9]+\)'
   loud_serves
   equal "$(inside loud 'echo here')" here
@@ -229,7 +236,7 @@ hold() { # DOOR COUNT [USER]
 @test "clients that knock at the exec door and send nothing are shown out" {
   local status
   hold exec 1100
-  run timeout $((30 * slow)) narthex exec loud -- true
+  run timeout $((30 * ease)) narthex exec loud -- true
   # in the meantime there is no room, or there is already: but an answer there is
   [ "$status" = 0 ] || { equal "$status" 125 && matches "$output" 'too many sessions'; }
   others_are_well
@@ -251,7 +258,7 @@ hold() { # DOOR COUNT [USER]
     kill -KILL "$pid"
   done
   poll 30 loud_serves
-  equal "$(timeout $((30 * slow)) narthex status loud --json | grep -c '"name":"loud"')" 1
+  equal "$(timeout $((30 * ease)) narthex status loud --json | grep -c '"name":"loud"')" 1
   guest_stop loud
   guest_start loud
   poll 30 loud_serves
@@ -268,7 +275,7 @@ more_than() { # N: processes
   [ "$flavour" = userns ] || return 0
   loud_serves
   prlimit --pid "$(agent_pids loud)" --nproc=1:1
-  run timeout $((30 * slow)) narthex exec loud -- true
+  run timeout $((30 * ease)) narthex exec loud -- true
   equal "$status" 125
   matches "$output" 'lacks resources.*Resource temporarily unavailable'
   run inside loud 'echo here'
@@ -288,11 +295,11 @@ more_than() { # N: processes
   poll 60 more_than 350
   others_are_well
   # a way in, or a word that there is none: never silence
-  run timeout $((30 * slow)) narthex exec loud -- echo here
+  run timeout $((30 * ease)) narthex exec loud -- echo here
   [ "$status" = 0 ] || { equal "$status" 125 && matches "$output" 'lacks resources'; }
   [ ! -e "$cgroup/pids.max" ] || not more_than 400
   agents_are_small
-  timeout $((60 * slow)) narthex kill loud
+  timeout $((60 * ease)) narthex kill loud
   poll 30 not systemctl is-active container-loud
   others_are_well
   guest_start loud

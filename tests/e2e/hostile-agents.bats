@@ -37,7 +37,7 @@ teardown_file() {
 at_once() { # FILE CMD…
   local file=$1 status=0
   shift
-  timeout -k 5 $((40 * slow)) "$@" </dev/null >"$file.out" 2>&1 3>&- || status=$?
+  timeout -k 5 $((40 * ease)) "$@" </dev/null >"$file.out" 2>&1 3>&- || status=$?
   printf '%s %s\n' "$status" "$(tr '\r\n' '  ' <"$file.out" | cat -v)" >"$file"
 }
 
@@ -97,7 +97,7 @@ same_fds() { # N
   fds=$(launcher_fds)
   all_end silent 125 'has not answered in 10 s'
   all_end deaf 125 'has not (answered|opened) in 10 s'
-  poll 10 same_fds "$fds"
+  poll 20 same_fds "$fds"
 }
 
 @test "garbage, cut and oversized answers, another version, answers out of turn: a clear error at once" {
@@ -111,7 +111,7 @@ same_fds() { # N
   all_end version 125 'answer is malformed: another version'
   all_end end-first 125 'answers out of turn'
   all_end refuse 125 'refuses the request: \\x1b'
-  poll 10 same_fds "$fds"
+  poll 20 same_fds "$fds"
 }
 
 @test "an early close, before and after the request" {
@@ -196,5 +196,5 @@ asked() { # PID
   run -0 narthex cp mean:/root/copied "$BATS_TEST_TMPDIR/back"
   run -0 narthex logs -n 1 mean
   [ "$SECONDS" -lt $((10 * ease)) ] || fail "$SECONDS s"
-  run -0 timeout $((60 * slow)) narthex stop mean
+  run -0 timeout $((60 * ease)) narthex stop mean
 }

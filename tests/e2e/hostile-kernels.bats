@@ -33,7 +33,7 @@ teardown_file() {
 run_without() { # WHAT
   local more=()
   [ "$flavour" = userns ] || more=(--private-users=no)
-  run --separate-stderr timeout $((60 * slow)) "$deny" "$1" -- narthex run --root "$containers/.templates/busybox" \
+  run --separate-stderr timeout $((60 * ease)) "$deny" "$1" -- narthex run --root "$containers/.templates/busybox" \
     --name old "${more[@]}" -- /bin/echo inside
 }
 
@@ -69,11 +69,11 @@ END
   local verb words
   for verb in 'exec kernels -- true' 'shell kernels' 'login kernels'; do
     read -ra words <<<"$verb"
-    run timeout $((30 * slow)) "$deny" openat2 -- narthex "${words[@]}" </dev/null
+    run timeout $((30 * ease)) "$deny" openat2 -- narthex "${words[@]}" </dev/null
     equal "$verb $status" "$verb 125"
     matches "$output" 'openat2.*Linux 5\.6 is needed'
   done
-  run timeout $((30 * slow)) "$deny" openat2 -- narthex cp /etc/hostname kernels:/root/
+  run timeout $((30 * ease)) "$deny" openat2 -- narthex cp /etc/hostname kernels:/root/
   equal "$status" 125
   matches "$output" 'openat2.*Linux 5\.6 is needed'
   [ ! -e "$containers/kernels/root/hostname" ]
@@ -82,13 +82,13 @@ END
 @test "a client does without clone3, close_range, pidfd_open, the mount calls and SO_PASSRIGHTS" {
   local call
   for call in clone3 close_range pidfd_open pidfd_send_signal open_tree mount_setattr fsopen SO_PASSRIGHTS; do
-    run timeout $((30 * slow)) "$deny" "$call" -- narthex exec kernels -- /bin/echo inside
+    run timeout $((30 * ease)) "$deny" "$call" -- narthex exec kernels -- /bin/echo inside
     equal "$call $status $output" "$call 0 inside"
   done
 }
 
 @test "a client that lacks SO_PEERPIDFD takes the user namespace for proof, and nothing else" {
-  run timeout $((30 * slow)) "$deny" SO_PEERPIDFD -- narthex exec kernels -- /bin/echo inside
+  run timeout $((30 * ease)) "$deny" SO_PEERPIDFD -- narthex exec kernels -- /bin/echo inside
   if [ "$flavour" = userns ]; then
     equal "$status $output" '0 inside'
   else
@@ -96,7 +96,7 @@ END
     matches "$output" 'Linux [0-9.]+ does'
   fi
   # whose container it is can't be known at all
-  run timeout $((30 * slow)) "$deny" SO_PEERPIDFD -- narthex exec --root "$containers/kernels" -- /bin/echo inside
+  run timeout $((30 * ease)) "$deny" SO_PEERPIDFD -- narthex exec --root "$containers/kernels" -- /bin/echo inside
   equal "$status" 125
   matches "$output" 'Linux 6\.5 does'
 }
@@ -104,7 +104,7 @@ END
 @test "an agent that lacks a call refuses to serve, and names the kernel" {
   local call since
   while read -r call since; do
-    run timeout $((30 * slow)) "$deny" "$call" -- /build/narthex-agent \
+    run timeout $((30 * ease)) "$deny" "$call" -- /build/narthex-agent \
       --listen "root-shell=$BATS_TEST_TMPDIR/door"
     equal "$call $status" "$call 1"
     matches "$output" "no $call.*Linux $since"

@@ -32,7 +32,7 @@ command_prefix() {
 run_command() { # OPTION… -- CMD…
   local command
   command_prefix
-  timeout $((30 * slow)) "${command[@]}" "$@" </dev/null
+  timeout $((30 * ease)) "${command[@]}" "$@" </dev/null
 }
 
 # --- a container -------------------------------------------------------------------------------------------
@@ -42,15 +42,16 @@ run_command() { # OPTION… -- CMD…
   command_prefix
   # leaks are looked for by ptrace, which strace has
   export ASAN_OPTIONS=detect_leaks=0
-  run strace -f -o "$trace" -e trace=keyctl,prctl,execve "${command[@]}" --private-network --network-veth -- /bin/true </dev/null
+  # a file for each process: in a common one they cut each other's lines
+  run strace -ff -o "$trace" -e trace=keyctl,prctl,execve "${command[@]}" --private-network --network-veth -- /bin/true </dev/null
   equal "$status" 0
-  init=$(awk '/execve\("\/(bin\/true|run\/host\/narthex\/narthex-init)"/ { print $1; exit }' "$trace")
-  helper=$(awk '/execve\(".*narthex-network"/ { print $1; exit }' "$trace")
+  init=$(grep -lE 'execve\("/(bin/true|run/host/narthex/narthex-init)"' "$trace".* | head -n 1)
+  helper=$(grep -lE 'execve\(".*narthex-network"' "$trace".*)
   [ -n "$init" ] && [ -n "$helper" ]
   # a new one, anonymous
-  matches "$(grep "^$init .*keyctl" "$trace")" 'KEYCTL_JOIN_SESSION_KEYRING, NULL\) = [0-9]+'
-  equal "$(grep -c "^$init .*PR_SET_NO_NEW_PRIVS" "$trace")" 0
-  equal "$(grep -c "^$helper .*PR_SET_NO_NEW_PRIVS" "$trace")" 1
+  matches "$(grep keyctl "$init")" 'KEYCTL_JOIN_SESSION_KEYRING, NULL\) = [0-9]+'
+  equal "$(grep -c PR_SET_NO_NEW_PRIVS "$init")" 0
+  equal "$(grep -c PR_SET_NO_NEW_PRIVS "$helper")" 1
 }
 
 @test "a directory by the number of one of the launcher's descriptors is no way out" {
@@ -62,7 +63,7 @@ run_command() { # OPTION… -- CMD…
     0) matches "$output" 'inside /' ;;
     *) fail "fd $n: $status: $output" ;;
     esac
-    run timeout $((30 * slow)) narthex exec -w "/proc/self/fd/$n" leak -- sh -c 'ls /src'
+    run timeout $((30 * ease)) narthex exec -w "/proc/self/fd/$n" leak -- sh -c 'ls /src'
     [ "$status" != 0 ] || fail "exec, fd $n: $output"
   done
   # there are some, or this shows nothing
@@ -91,7 +92,7 @@ run_command() { # OPTION… -- CMD…
 }
 
 @test "root that is the host's is warned of at each start" {
-  run timeout $((30 * slow)) narthex run --root "$containers/leak-run" --name leak-run --private-users=no -- /bin/true </dev/null
+  run timeout $((30 * ease)) narthex run --root "$containers/leak-run" --name leak-run --private-users=no -- /bin/true </dev/null
   equal "$status" 0
   matches "$output" "PrivateUsers=no: root in container 'leak-run' is root of this host"
   userns || return 0
@@ -115,11 +116,11 @@ look='env; ls /proc/self/fd | tr "\n" " "; echo; exit'
 
 sessions_find() { # DOOR
   case $1 in
-  exec) timeout $((30 * slow)) narthex exec leak -- sh -c "$look" ;;
-  exec-t) timeout $((30 * slow)) narthex exec -t leak -- sh -c "$look" </dev/null ;;
-  shell) timeout $((30 * slow)) narthex shell leak <<<"$look" ;;
+  exec) timeout $((30 * ease)) narthex exec leak -- sh -c "$look" ;;
+  exec-t) timeout $((30 * ease)) narthex exec -t leak -- sh -c "$look" </dev/null ;;
+  shell) timeout $((30 * ease)) narthex shell leak <<<"$look" ;;
   root-shell) inside leak "$look" ;;
-  root-login) echo "$look" | timeout $((30 * slow)) socat -t 20 - "unix:$(door leak root-login)" ;;
+  root-login) echo "$look" | timeout $((30 * ease)) socat -t 20 - "unix:$(door leak root-login)" ;;
   esac
 }
 

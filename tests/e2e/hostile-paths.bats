@@ -104,8 +104,9 @@ dead_socket() { # PATH
   local pid
   /build/tests/peer trap "$1" stream /dev/null >/dev/null 2>&1 3>&- </dev/null &
   pid=$!
-  poll 10 test -S "$1"
+  poll 20 test -S "$1"
   kill $pid
+  wait $pid || true
 }
 
 # Exchanges pairs of paths until swap_stop, which sets $swaps to how often.
@@ -141,7 +142,7 @@ canary_like() { # FILE
 launch() { # TREE OPTION… [-- CMD…]
   local more=()
   [ "$flavour" = userns ] || more=(--set Exec.PrivateUsers=no)
-  timeout $((30 * slow)) /usr/lib/narthex/narthex-launch --foreground --root "$containers/$1" --name starts "${more[@]}" "${@:2}" </dev/null
+  timeout $((30 * ease)) /usr/lib/narthex/narthex-launch --foreground --root "$containers/$1" --name starts "${more[@]}" "${@:2}" </dev/null
 }
 
 start_once() {
@@ -375,9 +376,9 @@ knock() { # [--root] PLACE
   for verb in exec shell login; do
     case $verb in
     shell | login) [ "$1" != --root ] || continue ;;&
-    exec) run timeout $((30 * slow)) narthex exec "$@" -- /bin/true ;;
+    exec) run timeout $((30 * ease)) narthex exec "$@" -- /bin/true ;;
     # from a pipe; on a terminal the way to the door is the same
-    *) run timeout $((30 * slow)) narthex $verb "$@" ;;
+    *) run timeout $((30 * ease)) narthex $verb "$@" ;;
     esac </dev/null
     echo "$verb $*: status $status: $output"
     [ "$status" = 125 ] || return 1
@@ -397,9 +398,9 @@ knock() { # [--root] PLACE
     done
     knock paths || fail "$kind"
     knock --root "$tree" || fail "--root, $kind"
-    run timeout $((30 * slow)) narthex list
+    run timeout $((30 * ease)) narthex list
     equal "$kind $status" "$kind 0"
-    run timeout $((30 * slow)) narthex status paths --json
+    run timeout $((30 * ease)) narthex status paths --json
     equal "$kind $status" "$kind 0"
     for d in exec root-shell root-login login; do
       restore "$doors/$d.socket"
@@ -431,7 +432,7 @@ knock() { # [--root] PLACE
   swap_start $doors/exec.socket $doors/evil
   for ((i = 0; i < 1000; i++)); do
     r=0
-    timeout $((30 * slow)) narthex exec paths -- /bin/true 2>"$BATS_TEST_TMPDIR/err" || r=$?
+    timeout $((30 * ease)) narthex exec paths -- /bin/true 2>"$BATS_TEST_TMPDIR/err" || r=$?
     case $r in
     0) ok=$((ok + 1)) ;;
     125) refused=$((refused + 1)) ;;
@@ -458,7 +459,7 @@ knock() { # [--root] PLACE
     >"$BATS_TEST_TMPDIR/lend" 2>&1 3>&- </dev/null &
   pid=$!
   poll 10 grep -q ready "$BATS_TEST_TMPDIR/lend"
-  run timeout $((30 * slow)) narthex exec paths -- /bin/true
+  run timeout $((30 * ease)) narthex exec paths -- /bin/true
   mv -T $doors/exec.was $doors/exec.socket
   equal "$status" 125
   matches "$output" 'refusing the door'
@@ -468,7 +469,7 @@ knock() { # [--root] PLACE
   # the other's door by a second name in this one's tree
   mv -T "$tree/var/lib/exec.socket" "$tree/var/lib/exec.was"
   ln "$containers/other/var/lib/exec.socket" "$tree/var/lib/exec.socket"
-  run timeout $((30 * slow)) narthex exec --root "$tree" -- /bin/true
+  run timeout $((30 * ease)) narthex exec --root "$tree" -- /bin/true
   mv -T "$tree/var/lib/exec.was" "$tree/var/lib/exec.socket"
   equal "$status" 125
   matches "$output" 'another root directory'
@@ -487,15 +488,15 @@ knock() { # [--root] PLACE
     mkdir "$tree/srv/place/it"
     become "$tree/srv/place/it" "$kind"
     rm -rf "$BATS_TEST_TMPDIR/out"
-    run timeout $((30 * slow)) narthex cp paths:/srv/place/it "$BATS_TEST_TMPDIR/out"
+    run timeout $((30 * ease)) narthex cp paths:/srv/place/it "$BATS_TEST_TMPDIR/out"
     [ "$status" = 0 ] || [ "$status" = 125 ] || fail "from $kind: $status: $output"
     # a link is copied as one: nothing of the host's has come along
     [ ! -e "$BATS_TEST_TMPDIR/out/below" ] || [ -L "$BATS_TEST_TMPDIR/out" ] || fail "$kind: the host's tree was copied"
     for place in /srv/place/it /srv/place/it/ /srv/place/it/new; do
-      run timeout $((30 * slow)) narthex cp "$BATS_TEST_TMPDIR/mine" "paths:$place"
+      run timeout $((30 * ease)) narthex cp "$BATS_TEST_TMPDIR/mine" "paths:$place"
       [ "$status" = 0 ] || [ "$status" = 125 ] || fail "to $kind ($place): $status: $output"
     done
-    run timeout $((30 * slow)) narthex cp --archive "$BATS_TEST_TMPDIR" "paths:/srv/place/it"
+    run timeout $((30 * ease)) narthex cp --archive "$BATS_TEST_TMPDIR" "paths:/srv/place/it"
     [ "$status" = 0 ] || [ "$status" = 125 ] || fail "tree to $kind: $status: $output"
     rm -rf "$tree/srv/place/it" "$tree/srv/place/it.was"
   done
@@ -513,17 +514,17 @@ knock() { # [--root] PLACE
     done
     remember
     tar -C "$BATS_TEST_TMPDIR/$kind" -cf "$BATS_TEST_TMPDIR/tar" . 2>/dev/null
-    run timeout $((60 * slow)) narthex create traps --from "$BATS_TEST_TMPDIR/tar"
+    run timeout $((60 * ease)) narthex create traps --from "$BATS_TEST_TMPDIR/tar"
     [ "$status" = 0 ] || fail "create, $kind: $status: $output"
     unharmed
-    run timeout $((60 * slow)) narthex destroy --yes traps
+    run timeout $((60 * ease)) narthex destroy --yes traps
     equal "$kind: $status $output" "$kind: 0 "
     unharmed
     # tar leaves sockets out
     mkdir -p "$containers/traps"
     cp -a "$BATS_TEST_TMPDIR/$kind/." "$containers/traps"
     guest_conf traps </dev/null
-    run timeout $((60 * slow)) narthex destroy --yes traps
+    run timeout $((60 * ease)) narthex destroy --yes traps
     equal "$kind: $status $output" "$kind: 0 "
     unharmed
   done

@@ -57,11 +57,11 @@ trap_remove() { # DOOR
   local i report
   trap_set exec seqpacket
   for ((i = 0; i < 200; i++)); do
-    run timeout $((30 * slow)) narthex exec mean -- true
+    run timeout $((30 * ease)) narthex exec mean -- true
     # not killed, not waiting: refused by a guest that hangs up
     equal "$status" 125
   done
-  run timeout $((30 * slow)) narthex shell mean </dev/null
+  run timeout $((30 * ease)) narthex shell mean </dev/null
   equal "$status" 125
   trap_remove exec
   report=$(cat "$containers/mean/root/trap-exec")
@@ -74,9 +74,9 @@ trap_remove() { # DOOR
   local i report
   trap_set login stream
   for ((i = 0; i < 20; i++)); do
-    run timeout $((30 * slow)) narthex login mean </dev/null
+    run timeout $((30 * ease)) narthex login mean </dev/null
     [ "$status" -lt 126 ] || fail "status $status: $output"
-    run runuser -u nobody -- timeout $((30 * slow)) narthex login mean </dev/null
+    run runuser -u nobody -- timeout $((30 * ease)) narthex login mean </dev/null
     [ "$status" -lt 126 ] || fail "status $status: $output"
   done
   trap_remove login
@@ -130,7 +130,10 @@ host_terminals() {
     socat -u "pty,raw,echo=0,link=$BATS_TEST_TMPDIR/tty$i" "open:$BATS_TEST_TMPDIR/heard,creat,append" 3>&- &
     echo $! >>"$BATS_TEST_TMPDIR/pids"
   done
-  poll 10 test -e "$BATS_TEST_TMPDIR/tty7"
+  # each: they start in any order
+  for ((i = 0; i < 8; i++)); do
+    poll 20 test -c "$BATS_TEST_TMPDIR/tty$i"
+  done
   # they hear what is said
   echo ready >"$BATS_TEST_TMPDIR/tty0"
   poll 10 grep -q ready "$BATS_TEST_TMPDIR/heard"
@@ -145,7 +148,7 @@ host_terminals() {
     'mount -t tmpfs tmpfs /dev/pts; for i in 0 1 2 3 4 5 6 7; do ln -s /dev/console /dev/pts/$i; done' \
     'mount --bind /dev/null /dev/ptmx; chmod 0 /dev/pts/ptmx'; do
     run inside mean "$way"
-    run timeout $((30 * slow)) narthex exec -t mean -- /bin/echo said
+    run timeout $((30 * ease)) narthex exec -t mean -- /bin/echo said
     [ "$status" = 0 ] || [ "$status" = 125 ] || fail "$way: $status: $output"
     # a prompt, or a word about a terminal that can't be had
     talk 'spawn -noecho narthex login mean
@@ -183,7 +186,7 @@ END
     'exec mean -- /no/such' 'exec -w /no/such mean -- true' 'exec -u nobody-there mean -- true' "exec mean -- $evil" \
     "exec -u $evil mean -- true" "exec -w /$evil mean -- true" "cp mean:/$evil /srv/x" "status $evil" "exec $evil -- true"; do
     # shellcheck disable=SC2086 # words
-    timeout $((30 * slow)) narthex $command >"$out" 2>&1 </dev/null || true
+    timeout $((30 * ease)) narthex $command >"$out" 2>&1 </dev/null || true
     [ -s "$out" ] || [ "$command" = 'show-ip mean' ] || fail "$command says nothing"
     plain "$out" || fail "$(cat -v <<<"narthex $command"; cat -v "$out")"
     # Nix reads JSON, too; without a store, which would then be every guest's
@@ -234,7 +237,7 @@ attack='
   [[ $output != *OPENED* && $output != *MADE* ]] || fail "$output"
   # where narthex-init is PID 1
   userns || more=(--private-users=no)
-  run timeout $((60 * slow)) narthex run --root "$containers/mean-run" "${more[@]}" -- /bin/sh -c "($attack) 2>/dev/null; echo tried" </dev/null
+  run timeout $((60 * ease)) narthex run --root "$containers/mean-run" "${more[@]}" -- /bin/sh -c "($attack) 2>/dev/null; echo tried" </dev/null
   matches "$output" tried
   [[ $output != *OPENED* && $output != *MADE* ]] || fail "$output"
   diff "$BATS_TEST_TMPDIR/before" <(programs)

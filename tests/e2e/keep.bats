@@ -32,6 +32,10 @@ no_keeper() {
   not pgrep -f '^narthex-keep'
 }
 
+lists_one() {
+  [[ $(narthex list) =~ kp\ .*\ 1\  ]]
+}
+
 # What narthex status says of its sessions.
 kept() { # PATTERN
   narthex status kp --json | grep -qE "$1"
@@ -51,7 +55,7 @@ leave_one() { # [COMMAND]
     send "\x1d\x1d\x1d"; need {left the session: .narthex attach kp/1.}; need {status 0}; need end; need_eof'
   cmp "$d/before" "$d/after"
   poll 20 kept '"kept_sessions":\[\{"id":1,"user":"root","since_usec":[0-9]+,"attached":false,"status":null\}\]'
-  matches "$(narthex list)" 'kp .* 1 '
+  poll 20 lists_one
   matches "$(narthex status kp)" 'kp/1 +root +[0-9]+s +detached'
   talk 'spawn -noecho bash -c {stty rows 41 cols 90; stty -g >'"$d"'/before; narthex attach kp; echo status $?; stty -g >'"$d"'/after; echo end}
     need {33 101}; need {\x1b\[0;1;31mcolored}; send "\rstty size; echo the \$HERE\r"; need {41 90}; need {the value}; need {# }
@@ -64,7 +68,7 @@ leave_one() { # [COMMAND]
 
 @test "a program that has the whole screen is drawn again, and the shell's screen when it ends" {
   talk 'spawn -noecho narthex shell --keep kp
-    need {# }; send "echo be\"\"fore\r"; need before; need {# }; send "~/less lines\r"; need {\x1b\[\?1049h}; need {line 20}; send "/line 250\r"; need {line 250}
+    need {# }; send "echo be\"\"fore\r"; need before; need {# }; send "~/less lines\r"; need {\x1b\[\?1049h}; need {line 20}; send "/line 250\r"; need {line 272}
     send "\x1d\x1d\x1d"; need {\x1b\[\?1049l}; need {left the session}; need_eof'
   talk 'spawn -noecho narthex attach kp/1
     need {\x1b\[\?1049h}; need {\x1b\[1H[^\n]*line 250}; need {line 272}
@@ -159,7 +163,7 @@ quiet_for_once() {
 
 @test "a keeper that is killed takes its session along, and its number is free again" {
   leave_one 'sleep_for_ever() { exec tail -n 88 -f /dev/null; }; sleep_for_ever & true'
-  equal "$(guest_count kp 'tail -n 88')" 1
+  poll 20 equal_count kp '^tail -n 88' 1
   pkill -KILL -f '^narthex-keep'
   poll 20 equal_count kp 'tail -n 88' 0
   poll 20 kept '"kept_sessions":\[\]'

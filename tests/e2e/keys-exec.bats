@@ -296,7 +296,7 @@ host_zone() { # ZONE|file
   guest_conf keys <<<$'[Exec]\nLinkJournal=host\nMachineID=0123456789abcdef0123456789abcdef\n[Service]\nRestart=no'
   if [ -z "$had" ]; then
     run -1 timeout 60 systemctl start container-keys
-    matches "$(journalctl -o cat --no-pager -u container-keys)" 'the host keeps no journal on disk'
+    matches "$(log_of keys)" 'the host keeps no journal on disk'
     systemctl reset-failed container-keys
     mkdir $log
   fi
@@ -312,12 +312,12 @@ host_zone() { # ZONE|file
   if [ "$flavour" = userns ]; then
     chown 1234 "$log/$id"
     run -1 timeout 60 systemctl start container-keys
-    matches "$(journalctl -o cat --no-pager -u container-keys)" "$log/$id belongs to user 1234"
+    matches "$(log_of keys)" "$log/$id belongs to user 1234"
     systemctl reset-failed container-keys
   fi
   cat /etc/machine-id >"$containers/keys/etc/machine-id"
   run -1 timeout 60 systemctl start container-keys
-  matches "$(journalctl -o cat --no-pager -u container-keys)" 'the container has the host.s machine ID'
+  matches "$(log_of keys)" 'the container has the host.s machine ID'
   systemctl reset-failed container-keys
   rm -rf "${log:?}/$id"
   [ -n "$had" ] || rm -rf $log
@@ -451,7 +451,7 @@ CONF
   touch "$containers/keys/go"
   poll 20 eval '[ "$(systemctl show -P ActiveState container-keys)" = active ]'
   guest_stop keys
-  journalctl -q -o cat -u container-keys | grep -qx asked
+  log_of keys | grep -qx asked
   rm -rf "$containers/keys/go" "$conf_dir/keys.conf" "$conf_dir/keys.conf.d"
   systemctl daemon-reload
 }

@@ -60,14 +60,14 @@ guest_conf() { # NAME
 }
 
 guest_start() { # NAME
-  timeout $((60 * slow)) systemctl start "container-$1" || {
+  timeout $((60 * ease)) systemctl start "container-$1" || {
     guest_explain "$1"
     return 1
   }
 }
 
 guest_stop() { # NAME
-  timeout $((60 * slow)) systemctl stop "container-$1"
+  timeout $((60 * ease)) systemctl stop "container-$1"
 }
 
 # Tree, configuration from stdin (may be empty), started.
@@ -80,6 +80,12 @@ guest_up() { # NAME [TREE]
 guest_explain() { # NAME
   systemctl status --no-pager --lines=0 "container-$1" >&2 || true
   journalctl --no-pager -o cat -n 40 -u "container-$1" >&2 || true
+}
+
+# What the journal has of a container's unit, up to what was said just now: journald may be behind.
+log_of() { # NAME [OPTION…]
+  journalctl --sync
+  journalctl -q -o cat --no-pager -u "container-$1" "${@:2}"
 }
 
 # What sanitizers said in the guest or about its launcher is kept: a report may fail no test.
@@ -192,6 +198,11 @@ door() { # NAME DOOR
   echo "$path"
 }
 
+# Somebody listens there: the file alone is bound before.
+listens_at() { # PATH
+  grep -qE "^[^ ]+ [^ ]+ [^ ]+ 00010000 .* $1\$" /proc/net/unix
+}
+
 # Runs a script (argument or stdin) in the guest's root shell; stdout is the session's output, byte for byte. A guest
 # without systemd counts as started before its doors are open: that is waited for.
 inside() { # NAME [SCRIPT]
@@ -268,6 +279,19 @@ none_left() { # NAME
     traces "$1" >&2
     return 1
   }
+}
+
+# No number in the second text is greater than in the first, which may be from a moment in which something was still ending.
+no_more() { # BEFORE AFTER
+  local before after i
+  read -ra before <<<"${1//[!0-9]/ }"
+  read -ra after <<<"${2//[!0-9]/ }"
+  for i in "${!after[@]}"; do
+    [ "${after[i]}" -le "${before[i]:-0}" ] || {
+      printf 'before: %s\nafter:  %s\n' "$1" "$2" >&2
+      return 1
+    }
+  done
 }
 
 fail() {

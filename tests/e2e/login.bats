@@ -71,7 +71,11 @@ dialogue='
     send "exit\r"
     need_eof
   '
-  equal "$(inside login who)" ''
+  poll 20 nobody_logged_in
+}
+
+nobody_logged_in() {
+  [ -z "$(inside login who)" ]
 }
 
 @test "while inside there is a session of logind's; afterwards there is none" {

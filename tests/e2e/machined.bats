@@ -36,7 +36,7 @@ restart_guest() {
 }
 
 @test "registered: leader, class, root, unit, interface, addresses" {
-  poll 10 registered mach
+  poll 20 registered mach
   equal "$(property mach Class)" container
   equal "$(property mach Unit)" container-mach.service
   equal "$(property mach RootDirectory)" "$containers/mach"
@@ -49,23 +49,23 @@ restart_guest() {
 }
 
 @test "its id is the guest's container_uuid" {
-  poll 10 registered mach
+  poll 20 registered mach
   equal "$(property mach Id)" "$(inside mach 'tr "\0" "\n" </proc/1/environ | sed -n s/container_uuid=//p')"
 }
 
 @test "machinectl shell, systemctl -M, journalctl -M" {
-  poll 10 registered mach
-  run timeout $((30 * slow)) machinectl -q shell mach /bin/cat /etc/hostname /proc/1/comm </dev/null
+  poll 20 registered mach
+  run timeout $((30 * ease)) machinectl -q shell mach /bin/cat /etc/hostname /proc/1/comm </dev/null
   equal "$status" 0
   matches "$output" systemd
-  equal "$(timeout $((30 * slow)) systemctl -M mach is-system-running --wait)" running
-  matches "$(timeout $((30 * slow)) systemctl -M mach list-units --no-legend --no-pager)" systemd-journald.service
+  equal "$(timeout $((30 * ease)) systemctl -M mach is-system-running --wait)" running
+  matches "$(timeout $((30 * ease)) systemctl -M mach list-units --no-legend --no-pager)" systemd-journald.service
   inside mach 'logger -t proof journal-of-mach; journalctl --sync'
   matches "$(journalctl -M mach -t proof -o cat --no-pager)" journal-of-mach
 }
 
 @test "machinectl login" {
-  poll 10 registered mach
+  poll 20 registered mach
   converse '
     spawn -noecho machinectl login mach
     need "login: $"
@@ -76,17 +76,17 @@ restart_guest() {
 
 @test "after a reboot it is the new guest" {
   local before
-  poll 10 registered mach
+  poll 20 registered mach
   before=$(guest_leader mach)
-  timeout $((60 * slow)) narthex reboot mach
+  timeout $((60 * ease)) narthex reboot mach
   [ "$(guest_leader mach)" != "$before" ]
-  poll 10 registered mach
+  poll 20 registered mach
   equal "$(machinectl list --no-legend | wc -l)" 1
 }
 
 @test "machinectl reboot, poweroff and terminate do what they say" {
   local before
-  poll 10 registered mach
+  poll 20 registered mach
   before=$(guest_leader mach)
   machinectl reboot mach
   poll 40 other_leader mach "$before"
@@ -94,13 +94,13 @@ restart_guest() {
   equal "$(systemctl is-active container-mach)" active
   machinectl poweroff mach
   poll 40 is_inactive mach
-  poll 10 not machinectl show mach
+  poll 20 not machinectl show mach
   guest_start mach
-  poll 10 registered mach
+  poll 20 registered mach
   machinectl terminate mach
   poll 40 is_inactive mach
   equal "$(systemctl show -P Result container-mach)" success
-  poll 10 not machinectl show mach
+  poll 20 not machinectl show mach
   none_left mach
   guest_start mach
 }
@@ -114,26 +114,29 @@ is_inactive() { # NAME
 }
 
 @test "a stop and a crash leave no machine" {
-  poll 10 registered mach
+  local launcher
+  poll 20 registered mach
   guest_stop mach
-  poll 10 not machinectl show mach
+  poll 20 not machinectl show mach
   guest_start mach
-  poll 10 registered mach
-  kill -KILL "$(launcher_pid mach)"
+  poll 20 registered mach
+  launcher=$(launcher_pid mach)
+  kill -KILL "$launcher"
+  poll 40 restarted mach "$launcher"
   poll 40 registered mach
 }
 
 @test "machined restarts: the machine stays known" {
   local pid
-  poll 10 registered mach
+  poll 20 registered mach
   systemctl restart systemd-machined
-  poll 10 registered mach
+  poll 20 registered mach
   # and while a guest boots
   systemctl restart systemd-machined 3>&- &
   pid=$!
   restart_guest
   wait "$pid"
-  poll 10 registered mach
+  poll 20 registered mach
 }
 
 @test "without machined it runs as well" {
@@ -146,44 +149,44 @@ is_inactive() { # NAME
     grep -ci machined || true)" 0
   systemctl unmask --runtime systemd-machined.service
   restart_guest
-  poll 10 registered mach
+  poll 20 registered mach
 }
 
 # A machine called mach in a service of its own, whose leader can end without the service.
 impostor() {
   systemd-run --quiet --unit=impostor -p Type=exec sh -c "sleep 600 & echo \$! >/run/impostor.pid; exec sleep 600"
-  poll 10 test -s /run/impostor.pid
+  poll 20 test -s /run/impostor.pid
   busctl call org.freedesktop.machine1 /org/freedesktop/machine1 org.freedesktop.machine1.Manager \
     RegisterMachine sayssus mach 0 test container "$(cat /run/impostor.pid)" /
 }
 
 @test "a stale name is taken over" {
   guest_stop mach
-  poll 10 not machinectl show mach
+  poll 20 not machinectl show mach
   rm -f /run/impostor.pid
   impostor
   kill -KILL "$(cat /run/impostor.pid)"
   # its parent doesn't care
-  poll 10 grep -q '^State:.*Z' "/proc/$(cat /run/impostor.pid)/status"
+  poll 20 grep -q '^State:.*Z' "/proc/$(cat /run/impostor.pid)/status"
   # machined goes on believing in it, because the unit lives
   equal "$(property mach Unit)" impostor.service
   guest_start mach
-  poll 10 registered mach
+  poll 20 registered mach
 }
 
 @test "a living stranger keeps the name, and is left alone" {
   guest_stop mach
-  poll 10 not machinectl show mach
+  poll 20 not machinectl show mach
   rm -f /run/impostor.pid
   impostor
   guest_start mach
   equal "$(inside mach 'echo works')" works
-  poll 10 logged 'knows another machine of this name'
+  poll 20 logged 'knows another machine of this name'
   equal "$(property mach Unit)" impostor.service
   guest_stop mach
   kill -0 "$(cat /run/impostor.pid)"
   systemctl stop impostor
-  poll 10 not machinectl show mach
+  poll 20 not machinectl show mach
   guest_start mach
 }
 
@@ -194,11 +197,11 @@ logged() { # TEXT
 @test "a container in the foreground is nobody's machine" {
   local pid
   guest_tree fore
-  timeout 60 narthex run --name fore </dev/null >/dev/null 2>&1 3>&- &
+  timeout $((60 * ease)) narthex run --name fore </dev/null >/dev/null 2>&1 3>&- &
   pid=$!
   poll 30 narthex status fore
   not machinectl show fore
-  timeout 60 narthex stop fore
+  timeout $((60 * ease)) narthex stop fore
   wait "$pid"
   rm -rf --one-file-system "${containers:?}/fore"
 }
@@ -210,10 +213,10 @@ logged() { # TEXT
 Ephemeral=yes
 END
   guest_start eph
-  poll 10 registered eph
+  poll 20 registered eph
   equal "$(property eph RootDirectory)" /run/narthex/eph/root
   echo 'logger -t proof only-now; journalctl --sync' |
-    timeout 60 socat -t 50 - unix:/run/narthex/eph/doors/root-shell.socket
+    timeout $((60 * ease)) socat -t 50 - unix:/run/narthex/eph/doors/root-shell.socket
   matches "$(journalctl -M eph -t proof -o cat --no-pager)" only-now
   guest_remove eph
 }

@@ -25,7 +25,7 @@ END
     units+=("container-many$n")
   done
   systemctl daemon-reload
-  timeout $((150 * slow)) systemctl start "${units[@]}"
+  timeout $((150 * ease)) systemctl start "${units[@]}"
   for n in "${names[@]}"; do
     equal "$(inside "$n" 'cat /proc/sys/kernel/hostname')" "$n"
     ping -c 1 -W 20 "10.20.${n#many}.2"
@@ -34,7 +34,7 @@ END
   if [ "$flavour" = userns ]; then
     equal "$(for n in "${names[@]}"; do inside "$n" 'cat /proc/self/uid_map'; done | sort -u | wc -l)" 20
   fi
-  timeout $((150 * slow)) systemctl stop "${units[@]}"
+  timeout $((150 * ease)) systemctl stop "${units[@]}"
   for n in "${names[@]}"; do
     none_left "$n"
   done
@@ -49,7 +49,7 @@ hundred() { # CMD…: has number n, its last argument, say its name
 }
 
 say_name() { # ADDRESS:PORT
-  timeout $((40 * slow)) socat -t30 - "tcp:$1,retry=300,interval=0.1" </dev/null
+  timeout $((40 * ease)) socat -t30 - "tcp:$1,retry=300,interval=0.1" </dev/null
 }
 
 by_address() { # N
@@ -82,10 +82,10 @@ END
   done
   wanted=$(printf 'h%s\n' {1..100})
   systemctl daemon-reload
-  timeout $((150 * slow)) systemctl start "${units[@]}"
+  timeout $((150 * ease)) systemctl start "${units[@]}"
   equal "$(hundred by_address)" "$wanted"
   equal "$(hundred by_port)" "$wanted"
-  timeout $((150 * slow)) systemctl stop "${units[@]}"
+  timeout $((150 * ease)) systemctl stop "${units[@]}"
   none_left h
   not grep -q narthex-h <<<"$(nft list tables)"
 }

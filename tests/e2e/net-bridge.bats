@@ -149,7 +149,7 @@ is_port_of() { # INTERFACE BRIDGE
   # the guest has noticed nothing, and the other link neither
   equal "$(inside web 'cat /sys/class/net/veth1/address' | wc -l)" 1
   is_port_of c-web br0
-  matches "$(journalctl -o cat --no-pager -u container-web)" 'bridge br1 is new: web1 is a port of it again'
+  poll 30 web_says 'bridge br1 is new: web1 is a port of it again'
   # renamed into place, as some tools do
   ip link del br1
   ip link add new type bridge
@@ -158,6 +158,10 @@ is_port_of() { # INTERFACE BRIDGE
   ip link set br1 up
   poll 30 is_port_of web1 br1
   ping -c 1 -W 20 192.168.61.100
+}
+
+web_says() { # TEXT
+  log_of web | grep -qF "$1"
 }
 
 wakeups() { # PID
@@ -253,11 +257,11 @@ LocalAddress=192.168.65.$n/24
 END
     units+=("container-z$n")
   done
-  timeout $((100 * slow)) systemctl start "${units[@]}"
+  timeout $((100 * ease)) systemctl start "${units[@]}"
   for n in {10..24}; do
     ping -c 1 -W 20 "192.168.65.$n" >/dev/null
   done
-  timeout $((100 * slow)) systemctl stop "${units[@]}"
+  timeout $((100 * ease)) systemctl stop "${units[@]}"
   poll 30 test ! -e /sys/class/net/vz-crowd
 }
 
@@ -265,7 +269,7 @@ END
 refused() { # NAME
   run timeout $((60 * slow)) systemctl start "container-$1"
   [ "$status" -ne 0 ]
-  output=$(journalctl -o cat --no-pager -u "container-$1")
+  output=$(log_of "$1")
   systemctl reset-failed "container-$1" 2>/dev/null || true
 }
 

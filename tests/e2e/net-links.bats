@@ -26,7 +26,7 @@ teardown_file() {
 refused() { # NAME
   run timeout $((60 * slow)) systemctl start "container-$1"
   [ "$status" -ne 0 ]
-  output=$(journalctl -o cat --no-pager -u "container-$1")
+  output=$(log_of "$1")
   systemctl reset-failed "container-$1" 2>/dev/null || true
 }
 
@@ -311,7 +311,7 @@ rebooted() { # NAME
   poll 30 answers mover
   ip link add card type bridge
   guest_stop mover
-  matches "$(journalctl -o cat --no-pager -u container-mover)" "the name is taken by card \(kind 'bridge'.*"
+  matches "$(log_of mover)" "the name is taken by card \(kind 'bridge'.*"
   matches "$(ip -o -4 addr show to 10.73.0.2/32)" '^[0-9]+: dev[0-9]+ '
   ip link del card
   guest_remove mover

@@ -85,7 +85,12 @@ Private=yes
 END
   guest_start foo
   equal "$(inside foo 'ls /sys/class/net')" lo
-  [ -z "$(ip -br link | grep ^c- || true)" ]
+  # of those before it, too
+  poll 30 no_link_of_ours
+}
+
+no_link_of_ours() {
+  [ -z "$(ip -br link | grep ^c-)" ]
 }
 
 @test "without a private network the guest has the host's interfaces, and no power over them" {
@@ -152,7 +157,7 @@ END
   [ "$status" -ne 0 ]
   ip link show c-foo type veth
   ip link del c-foo
-  matches "$(journalctl -o cat --no-pager -u container-foo)" 'c-foo'
+  matches "$(log_of foo)" 'c-foo'
   systemctl reset-failed container-foo
   guest_start foo
   ping -c 1 -W 20 10.16.0.2

@@ -111,7 +111,7 @@ END
   guest_tree bb busybox
   printf '#!/bin/sh\n[ "$1" = bound ] && ip addr add "$ip/$mask" dev "$interface"; exit 0\n' >"$containers/bb/usr/lease"
   chmod +x "$containers/bb/usr/lease"
-  printf '::sysinit:/bin/udhcpc -i eth0 -s /usr/lease -n -q\n' >>"$containers/bb/etc/inittab"
+  printf '::sysinit:/bin/udhcpc -i eth0 -s /usr/lease -t 40 -n -q\n' >>"$containers/bb/etc/inittab"
   guest_conf bb <<<$'[Network]\nBridge=lanbr'
   guest_start bb
   poll 30 leased bb

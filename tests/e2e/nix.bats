@@ -77,7 +77,7 @@ END
   echo untouched >/nix/var/nix/db/db.sqlite
   socat unix-listen:/nix/var/nix/daemon-socket/socket,fork,mode=666 exec:'echo daemon' 3>&- &
   local daemon=$!
-  poll 5 test -S /nix/var/nix/daemon-socket/socket
+  poll 20 test -S /nix/var/nix/daemon-socket/socket
   guest_up nix <<'END'
 [Files]
 PerContainerNix=yes
@@ -143,5 +143,5 @@ Restart=no
 END
   run timeout 60 systemctl start container-nix
   [ "$status" -ne 0 ]
-  matches "$(journalctl -o cat --no-pager -u container-nix)" '/nix/store/abc-hello'
+  matches "$(log_of nix)" '/nix/store/abc-hello'
 }

@@ -164,9 +164,9 @@ on_the_wire() { # NAME CARD ADDRESS SHAPE
   bridge_up
   up webserver <<<$'[Network]\nBridge=br0'
   inside webserver 'ip addr add 192.168.1.122/24 dev eth0'
-  both_ways 192.168.1.1
+  poll 60 both_ways 192.168.1.1
   ip link set carda master br0 up
-  both_ways 192.168.1.1
+  poll 60 both_ways 192.168.1.1
   ip link del br0
   bridge_up stp_state 1 forward_delay 200
   ip link set carda master br0 up

@@ -54,7 +54,7 @@ conf() { # TEXT
 
 # Reloads, the status must be as wanted; what it said is in $output.
 reload() { # STATUS [OPTION]
-  run -"$1" timeout $((60 * slow)) narthex reload ${2+"$2"} live
+  run -"$1" timeout $((60 * ease)) narthex reload ${2+"$2"} live
 }
 
 has() { # LINE
@@ -68,7 +68,7 @@ has_not() { # TEXT
 
 # All that a reload can change. What the kernel adds and drops by itself is left out.
 picture() {
-  ip -o addr show | grep -E ' (c-live|live[0-9])' | sed 's/ valid_lft.*//'
+  ip -o addr show | grep -E ' (c-live|live[0-9])' | grep -v fe80 | sed 's/ valid_lft.*//'
   ip route show table all | grep -E ' dev (c-live|live[0-9])' | grep -v 'fe80\|expires' | sort
   ip -o link show | grep -E ' (c-live|live[0-9])' | grep -o 'mtu [0-9]*\|master [^ ]*'
   inside live 'ip -o addr | grep -v fe80; ip route; ip -6 route | grep -v "fe80\|ff00\|expires"
@@ -347,7 +347,7 @@ END
   local old
   conf "$(sed 's/10.90.0.2/10.90.0.3/; s/live1:side/live2:side/' <<<"$base")"$'\n[Files]\nBind='$src/a:/mnt/a
   reload 0
-  timeout $((60 * slow)) narthex reboot live
+  timeout $((60 * ease)) narthex reboot live
   ping -c 1 -W 20 10.90.0.3
   ping -c 1 -W 20 10.90.1.2
   equal "$(inside live 'cat /mnt/a/file')" a
@@ -381,7 +381,7 @@ END
   reload 125
   matches "$output" "container 'live' is not running"
   guest_start live
-  timeout $((60 * slow)) narthex run --name live2 --root "$containers/.templates/busybox" --ephemeral </dev/null >/dev/null 2>&1 3>&- &
+  timeout $((60 * ease)) narthex run --name live2 --root "$containers/.templates/busybox" --ephemeral </dev/null >/dev/null 2>&1 3>&- &
   poll 30 test -S /run/narthex/live2/launcher.socket
   asks_in_vain() { narthex reload live2 2>&1 | grep -q 'was started with options, not from a file'; }
   poll 30 asks_in_vain

@@ -65,7 +65,7 @@ teardown_file() {
 
 # narthex with a deadline.
 far() { # ARGUMENT…
-  timeout $((60 * slow)) narthex "$@"
+  timeout $((60 * ease)) narthex "$@"
 }
 
 @test "exec: streams apart, end of input, exit status, 255 too" {

@@ -19,28 +19,28 @@ setup() {
 }
 
 @test "a command's output and exit status" {
-  run -0 timeout 30 narthex run "${options[@]}" -- /bin/echo hello
+  run -0 timeout $((30 * ease)) narthex run "${options[@]}" -- /bin/echo hello
   matches "$output" 'hello'
-  run -3 timeout 30 narthex run "${options[@]}" -- /bin/sh -c 'exit 3'
-  run -143 timeout 30 narthex run "${options[@]}" -- /bin/sh -c 'kill -TERM $$'
-  run -127 timeout 30 narthex run "${options[@]}" -- no-such-command
-  run -126 timeout 30 narthex run "${options[@]}" -- /etc/passwd
+  run -3 timeout $((30 * ease)) narthex run "${options[@]}" -- /bin/sh -c 'exit 3'
+  run -143 timeout $((30 * ease)) narthex run "${options[@]}" -- /bin/sh -c 'kill -TERM $$'
+  run -127 timeout $((30 * ease)) narthex run "${options[@]}" -- no-such-command
+  run -126 timeout $((30 * ease)) narthex run "${options[@]}" -- /etc/passwd
 }
 
 @test "stdin, stdout and stderr are the command's own" {
-  equal "$(echo text | timeout 30 narthex run "${options[@]}" -- cat 2>/dev/null)" text
-  equal "$(timeout 30 narthex run "${options[@]}" -- sh -c 'echo err >&2; echo out' 2>/dev/null)" out
-  equal "$(head -c 10000000 /dev/zero | timeout 30 narthex run "${options[@]}" -- cat 2>/dev/null | wc -c)" 10000000
+  equal "$(echo text | timeout $((30 * ease)) narthex run "${options[@]}" -- cat 2>/dev/null)" text
+  equal "$(timeout $((30 * ease)) narthex run "${options[@]}" -- sh -c 'echo err >&2; echo out' 2>/dev/null)" out
+  equal "$(head -c 10000000 /dev/zero | timeout $((30 * ease)) narthex run "${options[@]}" -- cat 2>/dev/null | wc -c)" 10000000
 }
 
 @test "it is a container: PID 2, a hostname, no other processes" {
-  equal "$(timeout 30 narthex run "${options[@]}" --name boxed -- sh -c 'echo $$; cat /proc/sys/kernel/hostname' 2>/dev/null)" $'2\nboxed'
+  equal "$(timeout $((30 * ease)) narthex run "${options[@]}" --name boxed -- sh -c 'echo $$; cat /proc/sys/kernel/hostname' 2>/dev/null)" $'2\nboxed'
 }
 
 @test "usage errors are 2, own errors 125" {
   run -2 narthex run --no-such-option
   run -2 narthex frobnicate
-  run -125 timeout 30 narthex run --root /does/not/exist -- true
+  run -125 timeout $((30 * ease)) narthex run --root /does/not/exist -- true
   matches "$output" '/does/not/exist'
 }
 
@@ -53,7 +53,7 @@ setup() {
     cat "$BATS_TEST_TMPDIR/log"
     false
   }
-  ping -c 1 -W 2 10.30.0.2
+  ping -c 1 -W 20 10.30.0.2
   kill -TERM "$pid"
   wait "$pid" || status=$?
   echo "status $status"

@@ -89,7 +89,7 @@ noted() { # TIME FROM TO: since then, exactly once
   equal "$(narthex exec foo -- cat /run/counter.pid)" "$pid"
   poll 10 counts_on "$before"
   # one entry says from what to what
-  poll 5 noted "$since" "$one" "$two"
+  poll 20 noted "$since" "$one" "$two"
   # and it is among the container's own
   matches "$(narthex logs --lines 20 foo)" "container 'foo' switched from $one to $two"
   # nothing to do is no error
@@ -135,7 +135,7 @@ status_noted() { # TO STATUS
   equal "$(readlink /nix/var/nix/profiles/containers/foo)" foo-1-link
   [ ! -L /nix/var/nix/profiles/containers/foo-2-link ]
   equal "$(readlink /run/narthex/foo/system/current)" "$one"
-  poll 5 status_noted "$bad" 7
+  poll 20 status_noted "$bad" 7
   # also where somebody else moved the profile
   nix-env --profile /nix/var/nix/profiles/containers/foo --set "$bad"
   run narthex switch foo
