@@ -183,7 +183,7 @@ pid_t pidfd_to_pid(int pidfd)
 	const char *line;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
-	if (file_read_all(AT_FDCWD, path, 0, 4096, &text) < 0)
+	if (file_read_all(AT_FDCWD, path, 0, 4096, &text) < 0 || !text)
 		return -1;
 	line = strstr(text, "\nPid:");
 	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
