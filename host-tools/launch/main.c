@@ -12,6 +12,7 @@
 #include "launch.h"
 #include "log.h"
 #include "mounts.h"
+#include "notify.h"
 #include "supervise.h"
 
 #include <fcntl.h>
@@ -23,6 +24,7 @@
 #include <sys/stat.h>
 
 #define EXIT_USAGE 2
+#define BARRIER_MS 5000 /* of a systemd that is very busy: its word is not worth a hang */
 
 static const char *arg_name;
 static const char *arg_config;
@@ -301,6 +303,16 @@ static int check_kernel(void)
 	return -ENOSYS;
 }
 
+/*
+ * A main process that is dead when systemd hears of it (cgroup_enter_supervisor()) is none: the
+ * status of the one that was started would count, and that has succeeded.
+ */
+static void await_systemd(const struct launch *launch)
+{
+	if (launch->service && notify_barrier(BARRIER_MS) < 0)
+		log_debug("systemd doesn't say that it knows the main process");
+}
+
 static int start(struct launch *launch)
 {
 	warn_of_capabilities(&launch->config);
@@ -358,6 +370,7 @@ static int run(char **argv)
 	free(launch.bundle);
 	free(launch.filter.code);
 	free(launch.system);
+	await_systemd(&launch);
 	return status;
 }
 

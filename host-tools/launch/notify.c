@@ -2,9 +2,11 @@
 #include "notify.h"
 
 #include "cleanup.h"
+#include "fd.h"
 #include "syscalls.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +17,9 @@
 /* sd_notify(3) allows no more than this in practice (systemd's NOTIFY_BUFFER_MAX is PIPE_BUF) */
 #define MESSAGE_MAX 4096
 
-int notify_systemd(const char *message)
+/* A datagram socket connected to $NOTIFY_SOCKET; -ENOENT: there is none of that name; -EBADF:
+ * nobody asked. */
+static int connect_to_systemd(void)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
 	_cleanup_close_ int fd = -EBADF;
@@ -23,7 +27,7 @@ int notify_systemd(const char *message)
 	socklen_t len;
 
 	if (!path || !path[0])
-		return 0;
+		return -EBADF;
 	if ((path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
 		return -EINVAL;
 	memcpy(address.sun_path, path, strlen(path));
@@ -33,12 +37,37 @@ int notify_systemd(const char *message)
 	else
 		len++;
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, len) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+int notify_systemd(const char *message)
+{
+	_cleanup_close_ int fd = connect_to_systemd();
+
 	if (fd < 0)
+		return fd == -EBADF ? 0 : fd;
+	return send(fd, message, strlen(message), MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int notify_barrier(int timeout_ms)
+{
+	_cleanup_close_ int fd = connect_to_systemd(), ours = -EBADF, theirs = -EBADF;
+	int ends[2], r;
+
+	if (fd < 0)
+		return fd == -EBADF ? 0 : fd;
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -errno;
-	if (sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, len) <
-		0)
-		return -errno;
-	return 0;
+	ours = ends[0];
+	theirs = ends[1];
+	r = fd_send_message(fd, "BARRIER=1", 9, &theirs, 1, 0);
+	close_fdp(&theirs);
+	if (r < 0)
+		return r;
+	r = UNINTERRUPTED(poll(&(struct pollfd){ .fd = ours }, 1, timeout_ms));
+	return r < 0 ? -errno : r == 0 ? -ETIMEDOUT : 0;
 }
 
 int notify_listen(int dirfd)

@@ -14,6 +14,12 @@
 int notify_systemd(const char *message);
 
 /*
+ * Waits until the service manager has taken all that was sent to it before, as
+ * sd_notify_barrier(3). 0, -ETIMEDOUT or -errno.
+ */
+int notify_barrier(int timeout_ms);
+
+/*
  * A datagram socket bound to "notify" in dirfd, mode 0666 (its directory is not), that takes no
  * descriptors where the kernel can refuse them. Returns it, nonblocking, or -errno.
  */

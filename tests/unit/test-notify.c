@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #define BASE SCRATCH "/notify"
 
@@ -229,12 +230,65 @@ static void tells_systemd_in_the_abstract(void **state)
 	assert_memory_equal(text, "READY=1", 7);
 }
 
+/* Takes a message and the one descriptor that came along. */
+static int take_descriptor(int fd, char *text, size_t size)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {};
+	struct iovec iov = { .iov_base = text, .iov_len = size - 1 };
+	struct msghdr message = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	int taken;
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	assert_non_null(CMSG_FIRSTHDR(&message));
+	assert_int_equal(control.header.cmsg_type, SCM_RIGHTS);
+	memcpy(&taken, CMSG_DATA(&control.header), sizeof(taken));
+	return taken;
+}
+
+/* Who asks whether all has been heard is kept waiting until the descriptor is closed. */
+static void waits_for_systemd(void **state)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), barrier = -EBADF;
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = BASE "/barrier" };
+	char text[32];
+	int status;
+	pid_t pid;
+
+	assert_int_equal(notify_barrier(0), 0); /* nobody asked */
+	(void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	assert_int_equal(notify_barrier(0), -ENOENT);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(notify_barrier(0), -ETIMEDOUT);
+	barrier = take_descriptor(fd, text, sizeof(text));
+	assert_string_equal(text, "BARRIER=1");
+	close_fdp(&barrier);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(notify_barrier(100000) == 0 ? 0 : 1);
+	barrier = take_descriptor(fd, text, sizeof(text));
+	assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+	close_fdp(&barrier);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(unlink(address.sun_path), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(listens),
+		TEST(waits_for_systemd),
 		TEST(hears_the_leader),
 		TEST(ignores_other_words),
 		TEST(ignores_everybody_else),
