@@ -114,7 +114,8 @@ seen_udp() { # HOST PORT
   # a datagram may be lost
   for i in {1..10}; do
     echo hello >&7
-    read -rt 3 line <&7 && break
+    line=$(timeout 3 head -n 1 <&7)
+    [ -z "$line" ] || break
   done
   short <<<"$line"
   exec 7>&-
