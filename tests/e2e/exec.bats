@@ -313,7 +313,7 @@ journal_has() { # PROGRAM N
 
 # Services of the host's make directories in /tmp, too.
 files_of_ours() {
-  ls -A /tmp /run/narthex/ex | grep -v ^systemd-private
+  find /tmp /run/narthex/ex -maxdepth 1 ! -name 'systemd-private*' | sort
 }
 
 @test "input that ends reaches a program on a terminal as its end" {
