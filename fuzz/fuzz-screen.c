@@ -20,6 +20,7 @@ VTerm *__wrap_vterm_new(int rows, int columns);
 
 #define PAGE 4096UL
 #define HEADER 16UL
+#define DRAWINGS 8
 
 static size_t pages_of(size_t size)
 {
@@ -98,7 +99,7 @@ static void draw(struct screen *s, bool history)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct screen *s;
-	size_t at = 2;
+	size_t at = 2, drawings = 0;
 
 	if (size < 2)
 		return 0;
@@ -118,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		at += n;
 		if (at + 2 < size && data[at] == 0xff)
 			screen_resize(s, data[at + 1], data[at + 2]);
-		else if (at < size && data[at] == 0xfe)
+		else if (at < size && data[at] == 0xfe && drawings++ < DRAWINGS)
 			draw(s, true);
 		at += at < size && data[at] == 0xff ? 3 : 1;
 	}
