@@ -60,7 +60,7 @@ lists_agree() { # WHERE
 
 @test "every test that SECURITY.md, the list of pains and the promises name is there" {
   local page
-  for page in SECURITY.md docs/testing.md docs/reliability.md; do
+  for page in SECURITY.md docs/testing.md docs/reliability.md docs/hostile.md; do
     names_are_there "/src/$page"
   done
 }
