@@ -325,16 +325,24 @@ static const struct config_link *find_link(const struct link_list *list, const c
 	return NULL;
 }
 
-/* Whether one becomes the other by changing it; old may be NULL. */
-static bool is_same_link(const struct config_link *old, const struct config_link *new)
-{
-	return old && new && old->kind == new->kind &&strcmp(old->host, new->host) == 0;
-}
-
 struct step {
 	const struct config_link *old, *new; /* NULL: it comes, or goes */
 	const struct container_config *old_config, *new_config;
 };
+
+/*
+ * Whether one becomes the other by changing it; either may be NULL. A main link with another name
+ * on the host (Naming=nspawn: ve-NAME, on a bridge vb-NAME) is another one: not all kernels rename
+ * an interface that is up.
+ */
+static bool is_same_link(
+	const struct step *configs, const struct config_link *old, const struct config_link *new)
+{
+	if (!old || !new || old->kind != new->kind || strcmp(old->host, new->host) != 0)
+		return false;
+	return !link_is_main(new) ||
+	       strcmp(link_prefix(configs->old_config), link_prefix(configs->new_config)) == 0;
+}
 
 /* Does one step. The network's config names the container and its naming only. */
 static int take_step(struct network *network, const struct step *step)
@@ -381,17 +389,18 @@ static size_t plan_steps(const struct link_list *old, const struct link_list *ne
 	size_t n = 0;
 
 	for (size_t i = 0; i < old->n; i++)
-		if (!is_same_link(&old->of[i], find_link(new, old->of[i].guest)))
+		if (!is_same_link(configs, &old->of[i], find_link(new, old->of[i].guest)))
 			steps[n++] = (struct step){ .old = &old->of[i] };
 	for (size_t i = 0; i < new->n; i++) {
 		const struct config_link *was = find_link(old, new->of[i].guest);
 
 		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): padding costs a look */
-		if (is_same_link(was, &new->of[i]) && memcmp(was, &new->of[i], sizeof(*was)) != 0)
+		if (is_same_link(configs, was, &new->of[i]) &&
+			memcmp(was, &new->of[i], sizeof(*was)) != 0)
 			steps[n++] = (struct step){ .old = was, .new = &new->of[i] };
 	}
 	for (size_t i = 0; i < new->n; i++)
-		if (!is_same_link(find_link(old, new->of[i].guest), &new->of[i]))
+		if (!is_same_link(configs, find_link(old, new->of[i].guest), &new->of[i]))
 			steps[n++] = (struct step){ .new = &new->of[i] };
 	for (size_t i = 0; i < n; i++) {
 		steps[i].old_config = configs->old_config;

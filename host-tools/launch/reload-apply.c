@@ -5,7 +5,8 @@
  * made, detached, and those of the binds that go are made once more, for the way back. Then the
  * host name is set, and the network is changed, which narthex-network does as a whole or not at
  * all; then a child unmounts and mounts in the guest's mount namespace. When that fails it has
- * undone its own, and network and host name are changed back.
+ * undone its own, and network and host name are changed back. What the guest's networkd is told of
+ * its links comes last: it fails nothing.
  */
 
 #include "reload-apply.h"
@@ -13,6 +14,7 @@
 #include "builder.h"
 #include "cleanup.h"
 #include "fd.h"
+#include "guest-network.h"
 #include "log.h"
 #include "network-helper.h"
 
@@ -152,6 +154,26 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
+/* Links that have come or gone. It is only for a networkd that starts again: a guest that doesn't
+ * let it be said is worth a warning. */
+static bool is_networkd_told(const struct job *j)
+{
+	const struct reload_job *job = j->job;
+
+	return job->init == INIT_SYSTEMD &&
+	       guest_network_differs(&job->launch->config, &job->plan->merged);
+}
+
+static void tell_networkd(const struct job *j)
+{
+	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = root < 0 ? -errno : guest_network_describe(&j->job->plan->merged, root);
+
+	if (r < 0)
+		log_warning(
+			"cannot write to the container's /run/systemd/network: %s", strerror(-r));
+}
+
 /* Leaves stdio, what the job needs, and two more. */
 static int close_the_rest(const struct job *j, int one, int other)
 {
@@ -191,7 +213,11 @@ static _Noreturn void go_in(const struct job *j)
 	if (fds_dir < 0 || close_the_rest(j, fds_dir, j->job->leader_fd) < 0 ||
 		live_binds_enter(j->job->leader_fd) < 0)
 		_exit(1);
-	_exit(change_binds(j, fds_dir) < 0);
+	if (change_binds(j, fds_dir) < 0)
+		_exit(1);
+	if (is_networkd_told(j))
+		tell_networkd(j);
+	_exit(0);
 }
 
 /* Tells the launcher what is mounted now. -EBADF: there is none. */
@@ -234,8 +260,8 @@ static int send_in(const struct job *j)
 	while (r < 0 && errno == EINTR);
 	if (r <= 0) {
 		(void)pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
-		log_error("a file system of the container's doesn't answer: its binds may be half "
-			  "changed; restart the container");
+		log_error("a file system of the container's doesn't answer: what it has mounted "
+			  "may be half changed; restart the container");
 		return -ETIME;
 	}
 	if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED) < 0)
@@ -277,7 +303,7 @@ static int change_the_rest(struct job *j)
 		r = netns < 0 ? netns
 			      : network_helper_change(&job->launch->config, &plan->merged, netns);
 	}
-	if (r < 0 || !binds)
+	if (r < 0 || !(binds || is_networkd_told(j)))
 		return r;
 	r = send_in(j);
 	if (r < 0 && network &&

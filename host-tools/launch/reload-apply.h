@@ -13,6 +13,7 @@ struct reload_job {
 	const int *match;		     /* binds_match() of the binds that are to be */
 	pid_t leader;			     /* the guest's PID 1 */
 	int leader_fd;
+	enum init_kind init;
 	int socket; /* takes a message of fd_send() for each bind that is mounted: its mount, or
 		     * none when its source is missing */
 };

@@ -284,6 +284,7 @@ static _Noreturn void run_process(
 		.match = reload->match,
 		.leader = guest->leader,
 		.leader_fd = guest->leader_fd,
+		.init = guest->init,
 		.socket = socket,
 	};
 

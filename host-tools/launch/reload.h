@@ -51,6 +51,7 @@ struct reload_guest {
 	bool is_running;
 	int leader_fd; /* borrowed */
 	pid_t leader;
+	enum init_kind init;
 	struct live_binds *live_binds; /* follow the configuration */
 };
 

@@ -76,6 +76,7 @@ static void answer_reload(void *arg, bool dry_run, int fd)
 		.is_running = s->phase == RUNNING || s->phase == STARTING,
 		.leader = s->leader,
 		.leader_fd = s->leader_fd,
+		.init = s->init,
 		.live_binds = &s->live_binds,
 	};
 

@@ -52,6 +52,12 @@ is_online() { # NAME
   equal "$(inside "$1" 'systemctl is-active online systemd-networkd-wait-online' | tr '\n' ' ')" 'active active '
 }
 
+# Starts it again and waits until it knows that it is online, or has given up.
+networkd_again() { # NAME
+  inside "$1" 'systemctl restart systemd-networkd && systemctl restart systemd-networkd-wait-online' >/dev/null
+  is_online "$1"
+}
+
 @test "networkd keeps the addresses that the host has set, and knows that it is online" {
   networkd_tree nd
   cp /bin/busybox "$containers/nd/usr/local/bin/"
@@ -83,7 +89,7 @@ END
 
 @test "what the tree's owner has written about a link is what counts" {
   guest_stop nd
-  printf '[Match]\nName=eth0\n\n[Network]\nAddress=10.88.0.7/32\nKeepConfiguration=yes\n' >"$containers/nd/etc/systemd/network/eth0.network"
+  printf '[Match]\nName=eth0\n\n[Network]\nAddress=10.88.0.7/32\nKeepConfiguration=yes\nIPv6AcceptRA=no\n' >"$containers/nd/etc/systemd/network/eth0.network"
   guest_start nd
   is_online nd
   matches "$(inside nd 'networkctl --no-pager status eth0')" 'Network File: /etc/systemd/network/eth0.network'
@@ -91,19 +97,22 @@ END
   guest_remove nd
 }
 
-@test "Naming=nspawn: networkd's own file for host0 asks for a lease, or keeps the host's addresses" {
+@test "Naming=nspawn: networkd's own file for host0 asks for a lease, or keeps the host's addresses; a reload tells it which" {
   networkd_tree nsp
   cp /bin/busybox "$containers/nsp/usr/local/bin/"
-  guest_conf nsp <<<$'[Network]\nNaming=nspawn\nBridge=lanbr'
-  guest_start nsp
-  is_online nsp
-  matches "$(inside nsp 'busybox ip -o -4 addr show host0')" 'inet 192\.168\.90\.1[0-5][0-9]/24'
-  matches "$(inside nsp 'busybox ip route')" 'default via 192\.168\.90\.1 dev host0'
-  guest_stop nsp
   guest_conf nsp <<<$'[Network]\nNaming=nspawn\nHostAddress=10.89.0.1\nLocalAddress=10.89.0.2'
   guest_start nsp
   is_online nsp
   equal "$(inside nsp 'busybox ip -o -4 addr show host0' | grep -o 'inet [^ ]*')" 'inet 10.89.0.2/32'
+  guest_conf nsp <<<$'[Network]\nNaming=nspawn\nBridge=lanbr'
+  narthex reload nsp
+  networkd_again nsp
+  matches "$(inside nsp 'busybox ip -o -4 addr show host0')" 'inet 192\.168\.90\.1[0-5][0-9]/24'
+  matches "$(inside nsp 'busybox ip route')" 'default via 192\.168\.90\.1 dev host0'
+  guest_conf nsp <<<$'[Network]\nNaming=nspawn\nHostAddress=10.89.0.1\nLocalAddress=10.89.0.3'
+  narthex reload nsp
+  networkd_again nsp
+  equal "$(inside nsp 'busybox ip -o -4 addr show host0' | grep -o 'inet [^ ]*')" 'inet 10.89.0.3/32'
   guest_remove nsp
 }
 

@@ -140,6 +140,24 @@ UNUSED_OK static const char *interface_of(const char *name)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+/* An interface of a kind that needs no more words, like "bridge" or "dummy". */
+UNUSED_OK static void make_link(int ns, const char *name, const char *kind)
+{
+	struct netlink nl = {};
+	struct ifinfomsg header = {};
+	struct nlattr *info;
+
+	assert_int_equal(netlink_open(&nl, ns), 0);
+	netlink_begin(&nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header),
+		"make %s", name);
+	netlink_put_string(&nl, IFLA_IFNAME, name);
+	info = netlink_nest(&nl, IFLA_LINKINFO, NULL, 0);
+	netlink_put_string(&nl, IFLA_INFO_KIND, kind);
+	netlink_nest_end(&nl, info);
+	assert_int_equal(netlink_commit(&nl, NULL, NULL), 0);
+	netlink_close(&nl);
+}
+
 /* A veth pair in the host's namespace; mac and alias may be NULL. */
 UNUSED_OK static void make_stranger(const char *name, const uint8_t *mac, const char *alias)
 {

@@ -160,6 +160,36 @@ static void a_link_that_comes_and_goes(void **state)
 	assert_string_equal(logged(), "");
 }
 
+/* systemd-nspawn's names: on a bridge the host's end has another. */
+static void a_link_whose_name_on_the_host_changes(void **state)
+{
+	make_link(host_ns, "br-foo", "bridge");
+	config.nspawn_names = true;
+	wanted = config;
+	extra = (struct config_link){ .kind = LINK_VETH, .host = "x-foo", .guest = "extra" };
+	memset(&wanted.host_address, 0, sizeof(wanted.host_address));
+	memset(&wanted.host_address6, 0, sizeof(wanted.host_address6));
+	strcpy(wanted.bridge, "br-foo");
+	assert_int_equal(network_setup(&config, guest_ns), 0);
+	assert_true(has_link(host_ns, "ve-foo"));
+	assert_int_equal(network_change(&config, &wanted, guest_ns), 0);
+	assert_true(has_link(host_ns, "vb-foo"));
+	assert_false(has_link(host_ns, "ve-foo"));
+	assert_true(has_address(guest_ns, &wanted.local_address));
+	assert_int_equal(network_change(&wanted, &config, guest_ns), 0);
+	assert_true(has_link(host_ns, "ve-foo"));
+	assert_false(has_link(host_ns, "vb-foo"));
+	assert_true(has_address(host_ns, &config.host_address));
+	/* what fails afterwards brings the first one back */
+	strcpy(extra.bridge, "nobridge");
+	wanted.links = &extra;
+	wanted.n_links = 1;
+	assert_true(network_change(&config, &wanted, guest_ns) < 0);
+	assert_logged("there is no bridge 'nobridge'");
+	assert_true(has_link(host_ns, "ve-foo"));
+	assert_true(has_address(guest_ns, &config.local_address));
+}
+
 /* Addresses first, then a link that can't be made: all is taken back. */
 static void what_fails_halfway_is_taken_back(void **state)
 {
@@ -220,6 +250,7 @@ int main(void)
 		CHANGE(the_host_knows_a_new_hardware_address),
 		CHANGE(both_ends_know_each_other_again),
 		CHANGE(a_link_that_comes_and_goes),
+		TEST(a_link_whose_name_on_the_host_changes),
 		CHANGE(what_fails_halfway_is_taken_back),
 		CHANGE(what_the_guest_has_done_is_no_obstacle),
 		CHANGE(a_link_that_is_gone_is_an_error),
