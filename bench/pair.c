@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Times several commands against each other: they run in turns (A B C A B C …), so that whatever
- * else the machine does hits all of them alike, and only then the medians are compared.
+ * Times several commands against each other: they run in turns, in each round in another order
+ * (turns.h), so that whatever else the machine does hits all of them alike, and only then the
+ * medians are compared.
  *
  *   pair [-n ROUNDS] [-w WARM-UP-ROUNDS] NAME=COMMAND…
  *
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "turns.h"
 
 #define SIDES_MAX 16
 #define ARGS_MAX 128
@@ -113,21 +115,24 @@ static int compare(const void *a, const void *b)
 
 static int measure(struct side *sides, size_t n, int rounds, int warmup)
 {
+	size_t order[SIDES_MAX];
 	int r = 0;
 
-	for (int i = -warmup; i < rounds && r == 0; i++)
-		for (size_t s = 0; s < n && r == 0; s++) {
+	for (int i = -warmup; i < rounds && r == 0; i++) {
+		turns(order, n);
+		for (size_t t = 0; t < n && r == 0; t++) {
+			struct side *side = &sides[order[t]];
 			double running = 0, ms = 0;
 
-			r = side_run(&sides[s], &running, &ms);
+			r = side_run(side, &running, &ms);
 			if (r < 0) {
-				fprintf(stderr, "pair: %s fails: %s\n", sides[s].name,
-					strerror(-r));
+				fprintf(stderr, "pair: %s fails: %s\n", side->name, strerror(-r));
 			} else if (i >= 0) {
-				sides[s].running_ms[i] = running;
-				sides[s].ms[i] = ms;
+				side->running_ms[i] = running;
+				side->ms[i] = ms;
 			}
 		}
+	}
 	return r;
 }
 

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "turns.h"
 
 #define PIECE 65536
 #define MIB (1024.0 * 1024.0)
@@ -118,16 +119,21 @@ static int run_once(const struct way *way, const char *direction, size_t bytes, 
 
 static int measure_direction(struct ways *ways, const char *direction, size_t mebibytes)
 {
-	for (int i = -ways->warmup; i < ways->rounds; i++)
-		for (size_t w = 0; w < ways->n; w++) {
+	size_t order[WAYS_MAX];
+
+	for (int i = -ways->warmup; i < ways->rounds; i++) {
+		turns(order, ways->n);
+		for (size_t t = 0; t < ways->n; t++) {
+			struct way *way = &ways->way[order[t]];
 			double ms = 0;
-			int r = run_once(&ways->way[w], direction, mebibytes << 20, &ms);
+			int r = run_once(way, direction, mebibytes << 20, &ms);
 
 			if (r < 0)
 				return r;
 			if (i >= 0)
-				ways->way[w].values[i] = (double)mebibytes * MIB / 1e3 / ms;
+				way->values[i] = (double)mebibytes * MIB / 1e3 / ms;
 		}
+	}
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "turns.h"
 
 /* A process that listens, and returns the first message of each connection. Its pid, or -errno. */
 static pid_t start_echo(struct sockaddr_un *ret_address)
@@ -94,16 +95,21 @@ static int run_once(const struct way *way, const struct sockaddr_un *echo, doubl
 
 static int run_all(struct ways *ways, const struct sockaddr_un *echo)
 {
-	for (int i = -ways->warmup; i < ways->rounds; i++)
-		for (size_t w = 0; w < ways->n; w++) {
+	size_t order[WAYS_MAX];
+
+	for (int i = -ways->warmup; i < ways->rounds; i++) {
+		turns(order, ways->n);
+		for (size_t t = 0; t < ways->n; t++) {
+			struct way *way = &ways->way[order[t]];
 			double ms = 0;
-			int r = run_once(&ways->way[w], echo, &ms);
+			int r = run_once(way, echo, &ms);
 
 			if (r < 0)
 				return r;
 			if (i >= 0)
-				ways->way[w].values[i] = ms;
+				way->values[i] = ms;
 		}
+	}
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "turns.h"
 
 #define DEADLINE_MS 10000
 #define READY "payload ready."
@@ -90,8 +91,12 @@ static int type(int master, char key, double *ret_ms)
 
 static int type_all(struct ways *ways, const struct line *lines)
 {
-	for (int i = -ways->warmup; i < ways->rounds; i++)
-		for (size_t w = 0; w < ways->n; w++) {
+	size_t order[WAYS_MAX];
+
+	for (int i = -ways->warmup; i < ways->rounds; i++) {
+		turns(order, ways->n);
+		for (size_t t = 0; t < ways->n; t++) {
+			size_t w = order[t];
 			double ms = 0;
 			int r = type(lines[w].master, (char)('a' + (i + ways->warmup) % 26), &ms);
 
@@ -100,6 +105,7 @@ static int type_all(struct ways *ways, const struct line *lines)
 			if (i >= 0)
 				ways->way[w].values[i] = ms * 1e3;
 		}
+	}
 	return 0;
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 
 /*
- * Compares ways into a container. They are used in turns (A B C A B C …), so that whatever else the
- * machine does hits all of them alike, and only then the medians are compared.
+ * Compares ways into a container. They are used in turns, in each round in another order (turns.h),
+ * so that whatever else the machine does hits all of them alike, and only then the medians are
+ * compared.
  *
  *   ways MEASUREMENT [-n ROUNDS] [-w WARM-UP-ROUNDS] [-m MIB] [-d FILE] NAME=[BEFORE… ::] COMMAND…
  *

@@ -130,11 +130,12 @@ $(B)/bench/running $(B)/bench/payload $(B)/bench/echoer: $(B)/bench/%: bench/%.c
 	$(Q)$(or $(MUSL),$(CC)) -std=gnu17 -D_GNU_SOURCE $(WARNINGS) -O2 -static -o $@ $<
 
 WAYS_SRC := $(wildcard bench/ways*.c)
-$(B)/bench/ways: $(WAYS_SRC) bench/ways.h $(FLAGS_STAMP)
+$(B)/bench/ways: $(WAYS_SRC) bench/ways.h bench/turns.h $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(WAYS_SRC) -lutil
 
+$(B)/bench/pair: bench/turns.h
 $(B)/bench/%: bench/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
