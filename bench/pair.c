@@ -115,7 +115,7 @@ static int compare(const void *a, const void *b)
 
 static int measure(struct side *sides, size_t n, int rounds, int warmup)
 {
-	size_t order[SIDES_MAX];
+	size_t order[SIDES_MAX] = {};
 	int r = 0;
 
 	for (int i = -warmup; i < rounds && r == 0; i++) {

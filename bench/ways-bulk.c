@@ -119,7 +119,7 @@ static int run_once(const struct way *way, const char *direction, size_t bytes, 
 
 static int measure_direction(struct ways *ways, const char *direction, size_t mebibytes)
 {
-	size_t order[WAYS_MAX];
+	size_t order[WAYS_MAX] = {};
 
 	for (int i = -ways->warmup; i < ways->rounds; i++) {
 		turns(order, ways->n);

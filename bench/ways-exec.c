@@ -95,7 +95,7 @@ static int run_once(const struct way *way, const struct sockaddr_un *echo, doubl
 
 static int run_all(struct ways *ways, const struct sockaddr_un *echo)
 {
-	size_t order[WAYS_MAX];
+	size_t order[WAYS_MAX] = {};
 
 	for (int i = -ways->warmup; i < ways->rounds; i++) {
 		turns(order, ways->n);

@@ -91,7 +91,7 @@ static int type(int master, char key, double *ret_ms)
 
 static int type_all(struct ways *ways, const struct line *lines)
 {
-	size_t order[WAYS_MAX];
+	size_t order[WAYS_MAX] = {};
 
 	for (int i = -ways->warmup; i < ways->rounds; i++) {
 		turns(order, ways->n);

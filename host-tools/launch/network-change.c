@@ -394,9 +394,10 @@ static size_t plan_steps(const struct link_list *old, const struct link_list *ne
 	for (size_t i = 0; i < new->n; i++) {
 		const struct config_link *was = find_link(old, new->of[i].guest);
 
+		if (!is_same_link(configs, was, &new->of[i]))
+			continue;
 		/* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): padding costs a look */
-		if (is_same_link(configs, was, &new->of[i]) &&
-			memcmp(was, &new->of[i], sizeof(*was)) != 0)
+		if (memcmp(was, &new->of[i], sizeof(*was)) != 0)
 			steps[n++] = (struct step){ .old = was, .new = &new->of[i] };
 	}
 	for (size_t i = 0; i < new->n; i++)

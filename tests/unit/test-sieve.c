@@ -57,11 +57,12 @@ static void test_what_a_screen_is_made_of(void **state)
 static void test_numbers_are_few_and_small(void **state)
 {
 	char program[600] = "\x1b[";
+	size_t len = 2;
 
-	for (size_t i = 0; i < 250; i++)
-		strcat(program, "1;");
+	for (size_t i = 0; i < 250; i++, len += 2)
+		memcpy(program + len, "1;", 2);
 	/* longer than anything that is meant */
-	strcat(program, "mx");
+	memcpy(program + len, "mx", 3);
 	assert_passes(program, "x|");
 	assert_passes("\x1b[1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16;17;18m",
 		"\x1b[1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16m|");
