@@ -113,7 +113,7 @@ static int set_network(struct create *create, const char *arg)
 		log_error("create: --private-network=%s: say auto, or HOST,LOCAL", arg);
 		return STATUS_USAGE;
 	}
-	host = strndup(arg, (size_t)(comma - arg)); /* lives as long as we do */
+	host = strndup(arg, (size_t)(comma - arg));
 	if (!host) {
 		log_errno(-ENOMEM, "create");
 		return STATUS_FAILED;
@@ -490,7 +490,8 @@ static int create_container(struct create *create)
 
 int cmd_create(const struct verb *verb, int argc, char **argv)
 {
-	struct create create = { .confs = -EBADF };
+	/* static: what its settings point to lives as long as we do */
+	static struct create create = { .confs = -EBADF };
 	int first, r, status = verb_parse(verb, argc, argv, on_option, &create, &first);
 
 	if (status >= 0)
@@ -509,6 +510,5 @@ int cmd_create(const struct verb *verb, int argc, char **argv)
 		status = r < 0 ? STATUS_FAILED : 0;
 	}
 	config_done(&create.config);
-	free(create.root);
 	return status;
 }
