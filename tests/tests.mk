@@ -67,7 +67,7 @@ check:
 check-san:
 	$(Q)tools/install-deps build test
 	$(Q)$(MAKE) B=$(B)-san SAN=address,undefined all unit-tests e2e-programs
-	$(Q)B='$(B)-san' SAN=address,undefined tests/run
+	$(Q)B='$(B)-san' SAN=address,undefined NARTHEX_E2E_DEADLINE=7200 NARTHEX_TEST_DEADLINE=900 tests/run
 
 # SECONDS= for each of its modes, SEED= of one that failed; with SAN=address,undefined B=build-san a build with sanitizers
 TORTURE_SECONDS = $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
