@@ -51,7 +51,18 @@ struct nat_host {
 /* The interface of the host behind which the container is: c-NAME, a zone or a bridge. */
 void nat_interface(const struct container_config *config, char ret[IFNAMSIZ]);
 
-/* Writes the table in nft's language. */
+/* Whether that is c-NAME: whatever is done to it ends with the container. */
+bool nat_has_own_interface(const struct container_config *config);
+
+/* The container's address of a family, AF_INET or AF_INET6; family 0 in it: none. */
+const struct config_address *nat_local(const struct container_config *config, int family);
+
+bool nat_is_loopback(const struct config_address *address);
+
+/* Whether a port is forwarded for a family. */
+bool nat_is_for_family(const struct config_port *port, int family);
+
+/* Writes the table in nft's language (network-rules.c). */
 void nat_write_rules(FILE *f, const struct container_config *config, const struct nat_host *host);
 
 /* --- nftables (network-nft.c) ------------------------------------------------------------------
