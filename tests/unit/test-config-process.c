@@ -1,44 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 
-#include "host-tools/config.h"
-
-#include "cleanup.h"
-#include "said.h"
+#include "config-key.h"
 
 #include <linux/capability.h>
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 
-static struct container_config config;
-
-static int setup(void **state)
-{
-	return config_default("test", &config);
-}
-
-static int teardown(void **state)
-{
-	config_done(&config);
-	return 0;
-}
-
 static int set(const char *key, const char *value)
 {
-	int r;
-
-	listen_begin();
-	r = config_set(&config, "here", "Exec", key, value);
-	listen_end();
-	return r;
+	return set_in("Exec", key, value);
 }
 
 static void assert_refused(const char *key, const char *value, const char *wanted)
 {
-	int r = set(key, value);
-
-	if (r != -EINVAL || !strstr(said, wanted) || !strstr(said, "here: "))
-		fail_msg("%s=%s: %d, '%s'", key, value, r, said);
+	assert_refused_in("Exec", key, value, wanted);
 }
 
 /* --- limits ---------------------------------------------------------------------------------- */
@@ -182,16 +158,6 @@ static void test_pivot_root(void **state)
 	assert_refused("PivotRoot", "/deploy/../x", "'..'");
 	assert_refused("PivotRoot", "/", "/ is the root already");
 	assert_refused("PivotRoot", "/a:/", "the old root can't be at /");
-}
-
-static int check(void)
-{
-	int r;
-
-	listen_begin();
-	r = config_check(&config, "here");
-	listen_end();
-	return r;
 }
 
 static void test_ambient_capabilities(void **state)

@@ -1,51 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 
-#include "host-tools/config.h"
-
-#include "cleanup.h"
-#include "said.h"
+#include "config-key.h"
 
 #include <string.h>
 
-static struct container_config config;
-
-static int setup(void **state)
-{
-	return config_default("test", &config);
-}
-
-static int teardown(void **state)
-{
-	config_done(&config);
-	return 0;
-}
-
 static int set(const char *key, const char *value)
 {
-	int r;
-
-	listen_begin();
-	r = config_set(&config, "here", "Files", key, value);
-	listen_end();
-	return r;
+	return set_in("Files", key, value);
 }
 
 static void assert_refused(const char *key, const char *value, const char *wanted)
 {
-	int r = set(key, value);
-
-	if (r != -EINVAL || !strstr(said, wanted))
-		fail_msg("%s=%s: %d, '%s'", key, value, r, said);
-}
-
-static int check(void)
-{
-	int r;
-
-	listen_begin();
-	r = config_check(&config, "here");
-	listen_end();
-	return r;
+	assert_refused_in("Files", key, value, wanted);
 }
 
 static void test_volatile(void **state)
