@@ -24,7 +24,9 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 
-#define BRIDGES_MAX 128				 /* a filter has at most 4096 instructions */
+/* The kernel makes some 600 bytes of a bridge's part, needs the old filter's memory as well while
+ * it takes a new one, and has 20 KiB in all before Linux 6.9 (net.core.optmem_max). */
+#define BRIDGES_MAX 16
 #define WORDS(name) ((strlen(name) + 1 + 3) / 4) /* of a name with its NUL, padded with NULs */
 #define BRIDGE_INSTRUCTIONS (2 * IFNAMSIZ / 4 + 5)
 #define OTHER_INSTRUCTIONS 9
@@ -112,7 +114,11 @@ static void add(struct bridge_watch *watch, const char *name)
 	for (size_t i = 0; i < watch->n; i++)
 		if (strcmp(watch->bridges[i].name, name) == 0)
 			return;
-	if (*name && watch->n < BRIDGES_MAX)
+	if (*name && watch->n == BRIDGES_MAX)
+		log_warning("bridge %s isn't watched, only %d others are: if it is made anew, "
+			    "restart the container",
+			name, BRIDGES_MAX);
+	else if (*name)
 		memcpy(watch->bridges[watch->n++].name, name, IFNAMSIZ);
 }
 

@@ -183,3 +183,25 @@ UNUSED_OK static void make_stranger(const char *name, const uint8_t *mac, const 
 	}
 	netlink_close(&nl);
 }
+
+/* Whether an address is on an interface: whoever binds to it is told. */
+UNUSED_OK static bool has_address(int ns, const struct config_address *address)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at = {};
+	_cleanup_close_ int s = -EBADF;
+
+	at.any.sa_family = (sa_family_t)address->family;
+	if (address->family == AF_INET)
+		at.v4.sin_addr = address->v4;
+	else
+		at.v6.sin6_addr = address->v6;
+	enter(ns);
+	s = socket(address->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	enter(host_ns);
+	assert_true(s >= 0);
+	return bind(s, &at.any, sizeof(at)) == 0;
+}

@@ -61,28 +61,6 @@ static bool known(
 	return r == 0;
 }
 
-/* Whether an address is on an interface: whoever binds to it is told. */
-static bool has_address(int ns, const struct config_address *address)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} at = {};
-	_cleanup_close_ int s = -EBADF;
-
-	at.any.sa_family = (sa_family_t)address->family;
-	if (address->family == AF_INET)
-		at.v4.sin_addr = address->v4;
-	else
-		at.v6.sin6_addr = address->v6;
-	enter(ns);
-	s = socket(address->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	enter(host_ns);
-	assert_true(s >= 0);
-	return bind(s, &at.any, sizeof(at)) == 0;
-}
-
 static void assert_as_before(int host_index, int guest_index)
 {
 	assert_int_equal(index_of(host_ns, "c-foo"), host_index);
