@@ -3,16 +3,12 @@
 
 #include "cleanup.h"
 #include "client.h"
-#include "escape.h"
 #include "exec-answer.h"
-#include "exec-request.h"
-#include "fd.h"
-#include "leader.h"
+#include "exec-start.h"
+#include "exec-state.h"
 #include "log.h"
-#include "session.h"
 
 #include <event2/event_struct.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -47,48 +43,6 @@
 #define START_DEADLINE_SEC 10
 #define NOTE_AFTER_USEC UINT64_C(999999)
 #define CGROUP_NAME "exec"
-#define STAT_MAX 4096
-
-enum state {
-	WAITS,
-	STARTING,
-	RUNS,
-	FAILED, /* the child has told so, and is to be reaped */
-};
-
-struct exec_session {
-	LIST_ENTRY(exec_session) entry;
-	struct sessions *all;
-	struct journal_session record;
-	uint64_t started; /* CLOCK_MONOTONIC, µs */
-	struct store_slot *slot;
-	enum state state;
-	bool tty, detached, pam;
-	int socket; /* negative: the client is gone */
-	int pidfd;  /* of the leader */
-	int report; /* while STARTING */
-	struct leader_watch leader;
-	struct event socket_event, report_event, note_timer;
-	int place; /* in the host's list of open sessions, once it has run for a while */
-	char program[64];
-	char user[SESSION_USER_SIZE];
-};
-
-/* Room for so many descriptors: of more the kernel drops the rest, and says so. */
-#define FDS_MAX 3
-
-struct packet {
-	ssize_t len;
-	int fds[FDS_MAX];
-	size_t n_fds;
-	bool cut; /* message or descriptors were more than fits */
-};
-
-static void packet_close(struct packet *packet)
-{
-	while (packet->n_fds > 0)
-		(void)close(packet->fds[--packet->n_fds]);
-}
 
 static void delete_event(struct event *event)
 {
@@ -162,7 +116,7 @@ static void note_later(struct exec_session *session)
 /* The command runs. */
 static void set_started(struct exec_session *session)
 {
-	session->state = RUNS;
+	session->state = EXEC_STATE_RUNS;
 	exec_answer_started(session->socket, session->record.leader);
 	note_later(session);
 }
@@ -181,7 +135,7 @@ static void hang_up(const struct exec_session *session)
 /* No client any more: what runs is hung up, and goes on until it ends. */
 static void drop_client(struct exec_session *session, bool hangs_up)
 {
-	if (session->state == WAITS) {
+	if (session->state == EXEC_STATE_WAITS) {
 		session_finish(session);
 		return;
 	}
@@ -215,7 +169,7 @@ static void on_report(evutil_socket_t fd, short what, void *arg)
 		set_started(session);
 		return;
 	}
-	session->state = FAILED;
+	session->state = EXEC_STATE_FAILED;
 	exec_answer_spawn_failed(session->socket, session->program, step, r);
 }
 
@@ -226,7 +180,7 @@ static void on_leader_exit(void *arg)
 	siginfo_t info;
 	int r;
 
-	if (session->state == STARTING && session->report >= 0)
+	if (session->state == EXEC_STATE_STARTING && session->report >= 0)
 		on_report(session->report, EV_READ, session);
 	/*
 	 * Before it is reaped: until then its number is the session's and nobody else's. Without a
@@ -242,7 +196,7 @@ static void on_leader_exit(void *arg)
 	if (r < 0)
 		(void)log_errno(
 			r, "cannot reap the leader of session %016" PRIx64, session->record.id);
-	if (session->state != FAILED) {
+	if (session->state != EXEC_STATE_FAILED) {
 		exec_answer_exited(session->socket, &info, &usage);
 		session->record.status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
 								    : W_EXITCODE(0, info.si_status);
@@ -268,81 +222,28 @@ static int watch(struct exec_session *session)
 	return 0;
 }
 
-static struct store_record for_store(const struct exec_session *session, bool apart)
+/* It came with stdin, stdout and stderr, or the terminal, or nothing when detached. */
+static void take_start(struct exec_session *session, struct exec_packet *packet)
 {
-	struct store_record record = {
-		.version = STORE_VERSION,
-		.door = DOOR_EXEC,
-		.flags = (session->tty ? STORE_TTY : 0) | (session->detached ? STORE_DETACHED : 0) |
-			 (session->pam ? STORE_PAM : 0) | (apart ? STORE_STARTING : 0),
-		.peer_uid = session->record.peer_uid,
-		.peer_pid = session->record.peer_pid,
-		.leader = session->record.leader,
-		.id = session->record.id,
-		.started = session->started,
-	};
-
-	(void)snprintf(record.program, sizeof(record.program), "%s", session->program);
-	(void)snprintf(record.user, sizeof(record.user), "%s", session->user);
-	return record;
-}
-
-/* From its first moment on it goes on without this agent. */
-static int spawn_kept(
-	struct exec_session *session, struct spawn_request *request, enum spawn_step *ret_step)
-{
-	struct store *store = &session->all->store;
-	const struct store_record record = for_store(session, false);
-	const int fds[] = { session->socket, -EBADF };
-	struct spawn_first first = {};
-	int r;
-
-	session->slot = store_prepare(store, &record, fds, ARRAY_SIZE(fds));
-	if (session->slot) {
-		first = store_first(store, session->slot);
-		request->first = &first;
-	}
-	r = spawn(&session->all->spawner, request, &session->record.leader, &session->pidfd,
-		ret_step);
-	request->first = NULL;
-	if (r == 0 && session->slot && !first.sent)
-		(void)store_send(store, &session->slot);
-	return r;
-}
-
-static int spawn_apart_kept(struct exec_session *session, const struct spawn_request *request,
-	enum spawn_step *ret_step)
-{
-	int r = spawn_apart(&session->all->spawner, request, &session->record.leader,
-		&session->pidfd, &session->report, ret_step);
-
-	if (r == 0) {
-		const struct store_record record = for_store(session, true);
-		const int fds[] = { session->socket, session->pidfd, session->report };
-
-		session->slot = store_keep(&session->all->store, &record, fds, ARRAY_SIZE(fds));
-	}
-	return r;
-}
-
-/* The request has been prepared. */
-static void spawn_command(
-	struct exec_session *session, struct spawn_request *spawn_request, struct packet *packet)
-{
+	struct exec_request *request = session->all->exec.request;
+	struct spawn_request spawn_request;
 	enum spawn_step step;
 	int r;
 
-	if (exec_request_is_slow(session->all->exec.request, spawn_request))
-		r = spawn_apart_kept(session, spawn_request, &step);
-	else
-		r = spawn_kept(session, spawn_request, &step);
-	packet_close(packet);
+	(void)event_remove_timer(&session->socket_event); /* its deadline */
+	if (exec_start_prepare(session, packet, &spawn_request) < 0) {
+		session_finish(session);
+		return;
+	}
+	r = exec_start_spawn(session, &spawn_request, &step);
+	exec_packet_close(packet);
+	exec_request_done(request);
 	if (r < 0) {
 		exec_answer_spawn_failed(session->socket, session->program, step, r);
 		session_finish(session);
 		return;
 	}
-	session->state = STARTING;
+	session->state = EXEC_STATE_STARTING;
 	r = watch(session);
 	if (r < 0) {
 		siginfo_t info;
@@ -358,114 +259,18 @@ static void spawn_command(
 		set_started(session);
 }
 
-/* It came with stdin, stdout and stderr, or the terminal, or nothing when detached. */
-static void take_start(struct exec_session *session, struct packet *packet)
-{
-	struct sessions *all = session->all;
-	struct exec_request *request = all->exec.request;
-	const struct exec_user *user;
-	struct spawn_request spawn_request;
-	const char *program;
-	int r;
-
-	session->tty = request->flags & EXEC_TTY;
-	session->detached = request->flags & EXEC_DETACH;
-	(void)event_remove_timer(&session->socket_event); /* its deadline */
-	r = exec_users_find(&all->exec.users, request->user, &user);
-	if (r < 0) {
-		exec_answer_failed(session->socket, session->program,
-			r == -ESRCH ? EXEC_STEP_USER : EXEC_STEP_RESOURCES, r == -ESRCH ? 0 : r,
-			"");
-		session_finish(session);
-		return;
-	}
-	(void)snprintf(session->user, sizeof(session->user), "%s", user->name);
-	program = request->words[0] ? request->words[0] : user->shell;
-	(void)escape_text(session->program, sizeof(session->program), program, strlen(program));
-	r = exec_request_prepare(request, user, NULL, &spawn_request);
-	if (r < 0) {
-		exec_answer_failed(session->socket, session->program, EXEC_STEP_RESOURCES, r, "");
-		session_finish(session);
-		return;
-	}
-	session->pam = request->pam;
-	/* its user may open it by its name: /dev/tty is not enough for everybody */
-	if (session->tty && fchown(packet->fds[0], user->uid, (gid_t)-1) < 0)
-		log_debug("cannot give the terminal to uid %u", (unsigned int)user->uid);
-	for (int i = 0; i < 3; i++)
-		spawn_request.stdio[i] = session->detached ? all->spawner.null_fd
-							   : packet->fds[session->tty ? 0 : i];
-	spawn_request.cgroup_fd = all->exec.cgroup_fd;
-	spawn_command(session, &spawn_request, packet);
-	exec_request_done(request);
-}
-
 /* --- SIGNAL ---------------------------------------------------------------------------------- */
-
-/*
- * The foreground process group of the session's terminal, from /proc: tcgetpgrp(3) tells only those
- * who have the terminal themselves. Negative: none.
- */
-static pid_t foreground(pid_t leader)
-{
-	_cleanup_free_ char *text = NULL;
-	char path[32];
-	const char *rest;
-	int group;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)leader);
-	if (file_read_all(AT_FDCWD, path, 0, STAT_MAX, &text) < 0)
-		return -1;
-	/* PID (COMM) STATE PPID PGRP SESSION TTY TPGID; COMM may hold anything */
-	rest = strrchr(text, ')');
-	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %d", &group) != 1)
-		return -1;
-	return group > 0 && getsid(group) == leader ? group : -1;
-}
 
 /* The leader isn't reaped yet, so its number is its own. */
 static void take_signal(const struct exec_session *session, int number)
 {
-	pid_t group = session->tty ? foreground(session->record.leader) : -1;
+	pid_t group = session->tty ? leader_foreground(session->record.leader) : -1;
 
-	if (session->state == RUNS)
+	if (session->state == EXEC_STATE_RUNS)
 		(void)kill(group > 0 ? -group : -session->record.leader, number);
 }
 
 /* --- receiving ------------------------------------------------------------------------------- */
-
-/*
- * -errno or 0. Only START comes with descriptors: of what comes later none is taken, and it stays
- * in the queue until it is done, so that it isn't lost with an agent that is killed.
- */
-static int receive(const struct exec_session *session, struct packet *ret)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int) * FDS_MAX)];
-	} control = {};
-	struct iovec iov = { session->all->exec.request->buf, EXEC_MESSAGE_MAX };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (session->state == WAITS) {
-		message.msg_control = &control;
-		/* not CMSG_SPACE: its padding would hold one more */
-		message.msg_controllen = CMSG_LEN(sizeof(int) * FDS_MAX);
-	}
-	ret->n_fds = 0;
-	ret->len = recvmsg(session->socket, &message,
-		MSG_DONTWAIT | (session->state == WAITS ? MSG_CMSG_CLOEXEC : MSG_PEEK));
-	if (ret->len < 0)
-		return -errno;
-	ret->cut = message.msg_flags & (MSG_TRUNC | MSG_CTRUNC);
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		ret->n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		memcpy(ret->fds, CMSG_DATA(c), ret->n_fds * sizeof(int));
-	}
-	return 0;
-}
 
 static bool has_left(const struct exec_session *session)
 {
@@ -474,10 +279,10 @@ static bool has_left(const struct exec_session *session)
 	return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
-static void take_packet(struct exec_session *session, struct packet *packet)
+static void take_packet(struct exec_session *session, struct exec_packet *packet)
 {
 	struct exec_request *request = session->all->exec.request;
-	bool waits = session->state == WAITS;
+	bool waits = session->state == EXEC_STATE_WAITS;
 	const char *why;
 
 	if (packet->cut)
@@ -500,8 +305,15 @@ static void take_packet(struct exec_session *session, struct packet *packet)
 
 static void receive_packet(struct exec_session *session)
 {
-	struct packet packet = {};
-	int r = receive(session, &packet);
+	struct exec_packet packet = {};
+	int r;
+
+	/*
+	 * Only START comes with descriptors: of what comes later none is taken, and it stays in the
+	 * queue until it is done, so that it isn't lost with an agent that is killed.
+	 */
+	r = exec_packet_receive(session->socket, session->all->exec.request->buf,
+		session->state == EXEC_STATE_WAITS, &packet);
 
 	if (r == -EAGAIN || r == -EINTR)
 		return;
@@ -510,7 +322,7 @@ static void receive_packet(struct exec_session *session)
 		return;
 	}
 	take_packet(session, &packet);
-	packet_close(&packet);
+	exec_packet_close(&packet);
 }
 
 static void on_socket(evutil_socket_t fd, short what, void *arg)
@@ -626,7 +438,7 @@ static int resume(
 		return -EBADMSG;
 	session->pidfd = TAKE_FD(fds[1]);
 	session->report = starting ? TAKE_FD(fds[2]) : -EBADF;
-	session->state = STARTING;
+	session->state = EXEC_STATE_STARTING;
 	if (event_assign(&session->socket_event, session->all->base, session->socket,
 		    EV_READ | EV_PERSIST, on_socket, session) < 0 ||
 		event_add(&session->socket_event, NULL) < 0)

@@ -2,8 +2,10 @@
 #include "leader.h"
 
 #include "cleanup.h"
+#include "fd.h"
 #include "syscalls.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -17,6 +19,7 @@
  */
 
 #define AGAIN_USEC 2000
+#define STAT_MAX 4096
 
 static void on_exit_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -92,4 +95,22 @@ int leader_reap(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage)
 	if (syscall(SYS_waitid, P_PIDFD, pidfd, ret_info, WEXITED | WNOHANG, ret_usage) == 0)
 		return ret_info->si_pid ? 0 : -EAGAIN;
 	return errno == ECHILD ? ask_kernel(pidfd, ret_info) : -errno;
+}
+
+/* From /proc: tcgetpgrp(3) tells only those who have the terminal themselves. */
+pid_t leader_foreground(pid_t leader)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[32];
+	const char *rest;
+	int group;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)leader);
+	if (file_read_all(AT_FDCWD, path, 0, STAT_MAX, &text) < 0)
+		return -1;
+	/* PID (COMM) STATE PPID PGRP SESSION TTY TPGID; COMM may hold anything */
+	rest = strrchr(text, ')');
+	if (!rest || sscanf(rest + 1, " %*c %*d %*d %*d %*d %d", &group) != 1)
+		return -1;
+	return group > 0 && getsid(group) == leader ? group : -1;
 }

@@ -36,3 +36,9 @@ void leader_watch_stop(struct leader_watch *watch);
  * reaped it yet; or -errno.
  */
 int leader_reap(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage);
+
+/*
+ * The foreground process group of the session's terminal. Negative: none, or one of another
+ * session. leader: not reaped yet.
+ */
+pid_t leader_foreground(pid_t leader);
