@@ -188,6 +188,28 @@ static void what_fails_halfway_is_taken_back(void **state)
 	assert_true(known(guest_ns, "eth0", &config.host_address, mac));
 }
 
+static uint32_t mtu_of(int ns, const char *name)
+{
+	struct netlink_link link;
+
+	assert_int_equal(find_link(ns, name, &link), 0);
+	return link.mtu;
+}
+
+/* One link, whose MTU is changed when its address turns out to be none. */
+static void a_link_that_fails_halfway_is_changed_back(void **state)
+{
+	int host = index_of(host_ns, "c-foo"), guest = index_of(guest_ns, "eth0");
+
+	wanted.mtu = 1400;
+	set_address(&wanted.local_address, AF_INET, "10.231.0.3", 33);
+	assert_true(network_change(&config, &wanted, guest_ns) < 0);
+	assert_logged("10.231.0.3/33");
+	assert_as_before(host, guest);
+	assert_int_equal(mtu_of(host_ns, "c-foo"), 1500);
+	assert_int_equal(mtu_of(guest_ns, "eth0"), 1500);
+}
+
 /* The guest's root may have removed or renamed what is to change: neither hinders, none is undone.
  */
 static void what_the_guest_has_done_is_no_obstacle(void **state)
@@ -216,7 +238,7 @@ static void a_link_that_is_gone_is_an_error(void **state)
 	netlink_close(&nl);
 	wanted.mtu = 1400;
 	assert_true(network_change(&config, &wanted, guest_ns) < 0);
-	assert_logged("restart the container");
+	assert_logged("c-foo: No such device: restart the container");
 }
 
 #define CHANGE(f) cmocka_unit_test_setup_teardown(f, setup_pair, teardown)
@@ -230,6 +252,7 @@ int main(void)
 		CHANGE(a_link_that_comes_and_goes),
 		TEST(a_link_whose_name_on_the_host_changes),
 		CHANGE(what_fails_halfway_is_taken_back),
+		CHANGE(a_link_that_fails_halfway_is_changed_back),
 		CHANGE(what_the_guest_has_done_is_no_obstacle),
 		CHANGE(a_link_that_is_gone_is_an_error),
 	};

@@ -215,14 +215,24 @@ static void its_name_is_taken_meanwhile(void **state)
 static void one_that_the_guest_has_deleted(void **state)
 {
 	struct config_link link = LINK("card", "lan");
+	struct ifinfomsg header;
 	struct netlink nl = {};
+	struct nlattr *nest;
 
 	assert_int_equal(moved_set_up(&network, &link), 0);
+	header = about(guest_ns, "lan");
 	assert_int_equal(netlink_open(&nl, guest_ns), 0);
 	assert_int_equal(netlink_delete_link(&nl, 0, "lan"), 0);
 	netlink_close(&nl);
-	/* another with its name and of another kind is not it */
-	make_link(guest_ns, "lan", "bridge");
+	/* another with its name and its number, but of another kind, is not it */
+	assert_int_equal(netlink_open(&nl, guest_ns), 0);
+	netlink_begin(&nl, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, sizeof(header), "make");
+	netlink_put_string(&nl, IFLA_IFNAME, "lan");
+	nest = netlink_nest(&nl, IFLA_LINKINFO, NULL, 0);
+	netlink_put_string(&nl, IFLA_INFO_KIND, "bridge");
+	netlink_nest_end(&nl, nest);
+	assert_int_equal(netlink_commit(&nl, NULL, NULL), 0);
+	netlink_close(&nl);
 	assert_int_equal(moved_remove(&network, &link), 0);
 	assert_logged("interface card can't be given back: the container has deleted it");
 	assert_false(has_link(host_ns, "card"));

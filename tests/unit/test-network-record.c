@@ -237,6 +237,14 @@ static void one_that_can_not_be_written(void **state)
 	record_done(&got);
 	record_done(&record);
 	assert_int_equal(unlinkat(dir, "record.new", AT_REMOVEDIR), 0);
+	/* one that is written, and can't get its name */
+	assert_int_equal(record_remove(dir, "lan"), 0);
+	assert_int_equal(mkdirat(dir, FILE_, 0700), 0);
+	fill(&record);
+	assert_true(record_write(dir, &record) < 0);
+	record_done(&record);
+	assert_int_equal(unlinkat(dir, FILE_, AT_REMOVEDIR), 0);
+	assert_int_equal(count_entries(PRIVATE), 0);
 }
 
 static void names_of_files(void **state)
