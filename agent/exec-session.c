@@ -182,6 +182,9 @@ static void on_leader_exit(void *arg)
 
 	if (session->state == EXEC_STATE_STARTING && session->report >= 0)
 		on_report(session->report, EV_READ, session);
+	/* it would have said why it hadn't */
+	if (session->state == EXEC_STATE_STARTING)
+		set_started(session);
 	/*
 	 * Before it is reaped: until then its number is the session's and nobody else's. Without a
 	 * terminal what it left behind goes on, as with ssh(1) or nsenter(1).
@@ -315,7 +318,8 @@ static void receive_packet(struct exec_session *session)
 	r = exec_packet_receive(session->socket, session->all->exec.request->buf,
 		session->state == EXEC_STATE_WAITS, &packet);
 
-	if (r == -EAGAIN || r == -EINTR)
+	/* it is there still when the kernel has memory again */
+	if (r == -EAGAIN || r == -EINTR || r == -ENOMEM || r == -ENOBUFS)
 		return;
 	if (r < 0 || (packet.len == 0 && has_left(session))) {
 		drop_client(session, !session->detached);

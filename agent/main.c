@@ -266,9 +266,11 @@ static int agent_init(struct agent *agent)
 	return open_listeners(agent);
 }
 
-static void agent_done(struct agent *agent)
+static void agent_done(struct agent *agent, bool failed)
 {
-	bool keep = agent->stopped && agent->sessions.limits.count > 0 && restart_is_pending();
+	bool keep =
+		agent->sessions.limits.count > 0 &&
+		(failed ? agent->sessions.store.systemd : agent->stopped && restart_is_pending());
 
 	listeners_done(&agent->listeners);
 	agent->sessions.changed = NULL;
@@ -284,7 +286,8 @@ static void agent_done(struct agent *agent)
 	if (agent->base)
 		event_base_free(agent->base);
 	if (keep)
-		_exit(EXIT_SUCCESS); /* sessions that are kept aren't freed, which is no leak */
+		_exit(failed ? EXIT_FAILURE : EXIT_SUCCESS); /* sessions that are kept aren't freed,
+								which is no leak */
 }
 
 /* Until it is to end. 0 or -errno. */
@@ -328,7 +331,7 @@ static int run(char **argv)
 	}
 	if (r < 0)
 		crashes_note();
-	agent_done(&agent);
+	agent_done(&agent, r < 0);
 	return r;
 }
 

@@ -33,6 +33,7 @@
  */
 
 #define TURN (64 * 1024)
+#define SHORT_TRIES 20 /* a millisecond each, while the kernel is short of memory */
 #define INPUT_PIPE_SIZE (16 * 1024)
 #define DRAIN_MAX (136 * 1024)
 #define EOF_SOON_USEC 20000 /* until the session has read what came before */
@@ -66,19 +67,28 @@ static ssize_t discard(int fd)
 	return n < 0 ? -errno : n;
 }
 
+/* As splice(2), with -errno. That the kernel is short of memory is no end and no loss. */
+static ssize_t move(int from, int to, size_t n)
+{
+	for (int i = 0;; i++) {
+		ssize_t done = splice(from, NULL, to, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+
+		if (done >= 0)
+			return done;
+		if (errno != ENOMEM && errno != ENOBUFS)
+			return -errno;
+		if (i == SHORT_TRIES)
+			return -EAGAIN;
+		(void)poll(NULL, 0, 1);
+	}
+}
+
 /* From source into an empty pipe. 1: got something; 0: nothing now, or never again (eof). */
 static int half_fill(struct relay_half *half, int source)
 {
 	ssize_t n;
 
-	if (half->dead) {
-		n = discard(source);
-	} else {
-		n = splice(source, NULL, half->pipe_write, NULL, TURN,
-			SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-		if (n < 0)
-			n = -errno;
-	}
+	n = half->dead ? discard(source) : move(source, half->pipe_write, TURN);
 	if (n > 0) {
 		if (!half->dead)
 			half->fill = (size_t)n;
@@ -93,16 +103,9 @@ static int half_fill(struct relay_half *half, int source)
 static void half_empty(struct relay_half *half, int target)
 {
 	while (half->fill > 0) {
-		ssize_t n;
+		ssize_t n = half->dead ? discard(half->pipe_read)
+				       : move(half->pipe_read, target, half->fill);
 
-		if (half->dead) {
-			n = discard(half->pipe_read);
-		} else {
-			n = splice(half->pipe_read, NULL, target, NULL, half->fill,
-				SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-			if (n < 0)
-				n = -errno;
-		}
 		if (n == -EINTR)
 			continue;
 		if (n == -EAGAIN && !half->dead)

@@ -383,7 +383,9 @@ int spawn(struct spawner *spawner, const struct spawn_request *request, pid_t *r
 
 	*spawner->report = (struct spawn_report){};
 	r = set_stage(spawner, request->stdio, -EBADF);
-	if (r == 0) {
+	if (r < 0) {
+		step = SPAWN_DESCRIPTORS;
+	} else {
 		/* the kernel puts it where the child needs it */
 		pid = create(spawner, &child, request->first ? request->first->pidfd : &pidfd);
 		r = pid < 0 ? (int)pid : 0;
@@ -423,6 +425,8 @@ int spawn_apart(struct spawner *spawner, const struct spawn_request *request, pi
 	read_end = fds[0];
 	write_end = fds[1];
 	r = set_stage(spawner, request->stdio, write_end);
+	if (r < 0 && ret_step)
+		*ret_step = SPAWN_DESCRIPTORS;
 	pid = r < 0 ? r : create(spawner, &child, &pidfd);
 	(void)set_stage(spawner, NULL, spawner->null_fd);
 	if (pid < 0)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# What a host can run out of: space, inodes, descriptors, uid ranges. Each has its message, nothing half-made stays, and
+# What a host or a guest can run out of: space, inodes, descriptors, terminals, uid ranges. Each has its message, nothing half-made stays, and
 # when there is some again all is as before.
 
 load lib
@@ -137,4 +137,61 @@ refused() { # REGEX
   matches "$output" 'big.*No space left on device'
   equal "$(ls -A "$work/disk/tmp")" ''
   rm "$containers/exhausted/root/big"
+}
+
+# The most terminals that the guest can have; the console is one.
+terminals() { # NUMBER
+  local leader options
+  leader=$(guest_leader terminals)
+  options=$(awk '$5 == "/dev/pts" { print $NF }' "/proc/$leader/mountinfo" | sed 's/^rw,//; s/,max=[0-9]*//')
+  # MS_REMOUNT with the flags that it has; mount(8) refuses in a user namespace that isn't its own
+  nsenter -t "$leader" -m perl -e '($t, $o) = @ARGV; syscall(165, $t, $d = "/dev/pts", $t, 32 | 2 | 8 | 1 << 21, $o) == 0 or die $!' \
+    devpts "$options,max=$1"
+}
+
+@test "no terminal is free in the guest: doors that need one say so, the others serve" {
+  guest_up terminals </dev/null
+  terminals 1
+  run -125 narthex exec -t terminals -- true </dev/null
+  matches "$output" 'cannot open a pty: No space left on device'
+  for door_name in root-login login; do
+    matches "$(timeout 60 socat -u "unix:$(door terminals $door_name)" -)" 'narthex: cannot open a terminal: No space left on device'
+  done
+  equal "$(inside terminals 'echo served')" served
+  equal "$(narthex exec terminals -- echo served)" served
+  terminals 100
+  run -7 narthex exec -t terminals -- sh -c 'tty; exit 7' </dev/null
+  matches "$output" '/dev/pts/[1-9]'
+  talk "door=$(door terminals login)" 'knock $door; need "login: $"'
+}
+
+# With so many descriptors at most, and none of bats'.
+with_descriptors() ( # N CMD…
+  local fd
+  for fd in "/proc/$BASHPID/fd"/*; do
+    fd=${fd##*/}
+    [ "$fd" -lt 3 ] || eval "exec $fd>&-"
+  done
+  exec prlimit --nofile="$1:$1" "${@:2}"
+)
+
+@test "narthex exec without descriptors says so, and the terminal is as it was; with a few it works" {
+  local n failed=0
+  for n in 4 5 6 8 9 10 11 12 13 16; do
+    run with_descriptors $n narthex exec terminals -- sh -c 'echo up; exit 5' </dev/null
+    if [ "$status" != 5 ]; then
+      equal "$status" 125
+      matches "$output" '^narthex: cannot .*: (Too many open files|No file descriptors available)'
+      failed=$((failed + 1))
+    fi
+    talk 'spawn -noecho bash -c {stty -g >'"$BATS_TEST_TMPDIR/before; prlimit --nofile=$n:$n"' narthex exec -t terminals -- sh -c "exit 5"; echo status $?; stty -g >'"$BATS_TEST_TMPDIR"'/after; echo end}
+      need {status (125|5)}; need end; need_eof'
+    [[ $output == *'status 5'* ]] || matches "$output" 'narthex: cannot .*: (Too many open files|No file descriptors available)'
+    cmp "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  done
+  [ "$failed" -gt 3 ]
+  # the last had enough
+  [[ $output == *'status 5'* ]]
+  run with_descriptors 16 narthex exec terminals -- sh -c 'exit 5' </dev/null
+  equal "$status $output" '5 '
 }

@@ -10,7 +10,13 @@ setup_file() {
   guest_tree faults busybox
 }
 
+# After those that count the launchers of the host.
+agent_guest() {
+  [ -e "$conf_dir/faulty.conf" ] || agent_faults_guest
+}
+
 teardown_file() {
+  guests_remove_all
   rm -rf --one-file-system "${containers:?}/faults"
 }
 
@@ -31,4 +37,52 @@ first() {
   "$BATS_TEST_DIRNAME/faults" H kill 199 "$(first)"
   "$BATS_TEST_DIRNAME/faults" C kill 53 "$(first)"
   "$BATS_TEST_DIRNAME/faults" N kill 127 "$(first)"
+}
+
+@test "a call of the agent fails: each door's session goes on or its client is told, the next ones work" {
+  agent_guest
+  "$BATS_TEST_DIRNAME/agent-faults" P fit 61 $((540 + $(first))) 5
+}
+
+@test "no process can be made: each door says so, and serves when there are some again" {
+  agent_guest
+  "$BATS_TEST_DIRNAME/agent-faults" P EAGAIN clone3
+}
+
+@test "a kernel that is short of memory for a moment ends no session, and nothing is lost" {
+  agent_guest
+  run -0 "$BATS_TEST_DIRNAME/agent-faults" P ENOMEM splice:1 splice:2 recvmsg:1 sendto:1 sendto:2
+  equal "$output" 'agent P ENOMEM: 5 agents with a fault'
+}
+
+# False: it is the old one still. Each command is a few turns of its loop; the last may get no answer.
+another_agent() { # OLD-PIDS
+  narthex exec faulty -- true 3>&-
+  [ "$(agent_pids faulty)" != "$1" ] && narthex exec faulty -- true 3>&-
+}
+
+@test "an agent whose event loop fails leaves its sessions to the next one" {
+  local run_dir out=$BATS_TEST_TMPDIR old client
+  agent_guest
+  run_dir=/proc/$(guest_leader faulty)/root/run
+  poll 20 no_agent_in faulty
+  rm -f "$run_dir/agent.err"
+  echo 'P epoll_wait:80 EBADF' >"$run_dir/fault"
+  mkfifo "$out/in" "$out/in-login"
+  timeout 60 narthex exec faulty -- sh -c 'echo up; read -r x; echo "got $x"; exit 7' <"$out/in" >"$out/exec" 2>&1 3>&- &
+  client=$!
+  timeout 60 socat - "unix:$(door faulty root-login)" <"$out/in-login" >"$out/login" 2>&1 3>&- &
+  exec 8>"$out/in" 9>"$out/in-login"
+  echo 'echo u""p' >&9
+  poll 20 grep -q up "$out/exec"
+  poll 20 grep -q up "$out/login"
+  old=$(agent_pids faulty)
+  poll 20 another_agent "$old"
+  grep -q 'event loop failed' "$run_dir/agent.err"
+  echo there >&8
+  echo 'echo th""ere; exit' >&9
+  exec 8>&- 9>&-
+  poll 20 grep -q 'got there' "$out/exec"
+  poll 20 grep -q there "$out/login"
+  run -7 wait "$client"
 }

@@ -313,3 +313,36 @@ matches() { # TEXT REGEX
     return 1
   }
 }
+
+# --- faults ------------------------------------------------------------------------------------
+
+# Guest "faulty", whose agent tests/e2e/agent-faults has fail.
+agent_faults_guest() {
+  local tree=$containers/faulty
+  guest_tree faulty
+  install -m 0755 /build/tests/fault "$tree/fault"
+  cat >"$tree/faulty-agent" <<'END'
+#!/bin/sh
+agent=/run/host/narthex/narthex-agent
+exec 2>>/run/agent.err
+mv /run/fault /run/fault.now 2>/dev/null || exec $agent
+read -r process n mode </run/fault.now
+mkdir -p /sys/fs/cgroup/faults.slice
+exec /fault -d /run/fault.said /sys/fs/cgroup/faults.slice $process $n $mode -- $agent
+END
+  chmod 0755 "$tree/faulty-agent"
+  mkdir -p "$tree/etc/systemd/system/narthex-agent.service.d"
+  printf '[Service]\nExecStart=\nExecStart=/faulty-agent\n' >"$tree/etc/systemd/system/narthex-agent.service.d/faults.conf"
+  guest_conf faulty </dev/null
+  guest_start faulty
+}
+
+# It leaves like this when it is idle, too.
+no_agent_in() { # NAME
+  local pids
+  pids=$(agent_pids "$1")
+  [ -n "$pids" ] || return 0
+  # shellcheck disable=SC2086 # a list
+  kill -TERM $pids
+  return 1
+}
