@@ -102,6 +102,13 @@ on_a_terminal() { # COMMAND
   '
 }
 
+# What was said up to the first "terminals end", or behind it: which terminals there are.
+terminals_of() { # host|guest
+  local part=1,/^terminals/p
+  [ "$1" = host ] || part='/^terminals/,$p'
+  tr -d '\r' <<<"$output" | sed -n "$part" | grep '^terminal ' | sort -u
+}
+
 @test "what a guest types into its terminals is not typed into the caller's" {
   local typing="$peer type 'touch /srv/typed
 '" run
@@ -120,6 +127,10 @@ on_a_terminal() { # COMMAND
     on_a_terminal "$run $typing"
     matches "$output" 'typed [0-9]'
     [ ! -e /srv/typed ] || fail "$run: it arrived"
+    # whatever this kernel makes of typing: the guest has none of the host's terminals, but some of its own
+    on_a_terminal "/build/tests/peer terminals; $run $peer terminals"
+    [ -n "$(terminals_of host)" ] && [ -n "$(terminals_of guest)" ]
+    equal "$(comm -12 <(terminals_of host) <(terminals_of guest))" ''
   done
 }
 

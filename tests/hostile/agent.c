@@ -25,6 +25,7 @@
 #include "cleanup.h"
 
 #define FDS_MAX 250
+#define FLOOD (64UL * 1024 * 1024)
 
 static const char started[] = "\1\201\0\0\14\0\0\0\1\0\0\0";
 static const char exited[] = "\1\203\0\0\50\0\0\0\1\0\0\0\0\0\0\0"
@@ -150,17 +151,25 @@ static void send_descriptors(struct client *c)
 	(void)close(fd);
 }
 
-/* The command is said to have ended, but its output doesn't end. */
+/*
+ * The command is said to have ended, but its output goes on: more than any client has to take, and
+ * then nothing, without an end. A client that wants it all waits for ever.
+ */
 static void flood(struct client *c)
 {
+	struct pollfd reader = { .fd = c->n > 0 ? c->fds[c->n - 1] : -1 };
+	ssize_t n = 0;
+
 	say_started(c);
 	if (fork() != 0) {
 		say_exited(c);
 		return;
 	}
 	memset(big, 'x', sizeof(big));
-	while (c->n > 0 && write(c->fds[c->n - 1], big, sizeof(big)) > 0)
-		;
+	for (size_t left = FLOOD; n >= 0 && left > (size_t)n; left -= (size_t)n)
+		n = write(reader.fd, big, sizeof(big));
+	while (n > 0 && reader.revents == 0)
+		(void)poll(&reader, 1, -1);
 	_exit(0);
 }
 

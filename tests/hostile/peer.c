@@ -11,6 +11,7 @@
  *   peer offer KEY               offers itself in all the ways that processes meet, says "ready", waits
  *   peer take KEY PID            tries each of these, and prints how it went
  *   peer type TEXT               types TEXT into every terminal it can find (TIOCSTI), prints "typed N"
+ *   peer terminals               prints which ones it has: "terminal FILE-SYSTEM:DEVICE" for each
  *   peer fill DIR                fills DIR's file system with data, then with files, prints "full"
  *   peer cgroups DIR             makes cgroups below DIR till there are no more, with names that nobody likes
  *   peer flood PATH SECONDS      sends to a datagram socket what it can: short, long, with descriptors; prints "sent N"
@@ -248,21 +249,45 @@ static int type_into(int fd, const char *text)
 	return n;
 }
 
-static int type(const char *text)
+/* Calls it for each, which closes none. */
+static int each_terminal(int (*use)(int fd, const char *text), const char *text)
 {
 	int n = 0;
 	DIR *dir = opendir("/dev/pts");
 	struct dirent *entry;
 
 	for (int fd = 0; fd < 10; fd++)
-		n += type_into(fd, text);
-	n += type_into(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY), text);
-	n += type_into(open("/dev/console", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), text);
+		n += use(fd, text);
+	n += use(open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY), text);
+	n += use(open("/dev/console", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), text);
 	while (dir && (entry = readdir(dir)))
-		n += type_into(openat(dirfd(dir), entry->d_name,
-				       O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
+		n += use(openat(dirfd(dir), entry->d_name,
+				 O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK),
 			text);
-	printf("typed %d\n", n);
+	return n;
+}
+
+static int type(const char *text)
+{
+	printf("typed %d\n", each_terminal(type_into, text));
+	return 0;
+}
+
+/* The same for everybody, in whatever namespace: a devpts has a number of its own. */
+static int name_terminal(int fd, const char *text)
+{
+	struct stat st;
+
+	(void)text;
+	if (fd >= 0 && isatty(fd) && fstat(fd, &st) == 0)
+		printf("terminal %lx:%lx\n", (unsigned long)st.st_dev, (unsigned long)st.st_rdev);
+	return 0;
+}
+
+static int terminals(void)
+{
+	(void)each_terminal(name_terminal, NULL);
+	puts("terminals end");
 	return 0;
 }
 
@@ -365,6 +390,8 @@ int main(int argc, char **argv)
 		return take(argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "type") == 0)
 		return type(argv[2]);
+	if (argc == 2 && strcmp(argv[1], "terminals") == 0)
+		return terminals();
 	if (argc == 3 && strcmp(argv[1], "fill") == 0)
 		return fill(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "cgroups") == 0)
@@ -373,6 +400,7 @@ int main(int argc, char **argv)
 		return flood(argv[2], argv[3]);
 	if (argc == 3 && strcmp(argv[1], "bomb") == 0)
 		return bomb(argv[2]);
-	fprintf(stderr, "usage: peer trap|lend|offer|take|type|fill|cgroups|flood|bomb ...\n");
+	fprintf(stderr,
+		"usage: peer trap|lend|offer|take|type|terminals|fill|cgroups|flood|bomb ...\n");
 	return 2;
 }
