@@ -30,17 +30,19 @@ rows() {
   diff <(printf '%s\n' "${keys[@]}" | sort) <(rows | sort)
 }
 
-@test "every test that the table of keys names is there" {
+@test "every test that the tables of keys and of NixOS' tests name is there" {
+  # "…" stands for the rest of a title
   local file title n=0
   while IFS=$'\t' read -r file title; do
-    case $file in
-    *.bats) grep -qxF "@test \"$title\" {" "/src/tests/e2e/$file" || fail "$file has no test \"$title\"" ;;
+    case $file:$title in
+    *' …') grep -qF "@test \"${title% …}" "/src/tests/e2e/$file" || fail "$file has no test \"$title\"" ;;
+    *.bats:*) grep -qxF "@test \"$title\" {" "/src/tests/e2e/$file" || fail "$file has no test \"$title\"" ;;
     *) grep -q "^static void $title(" "/src/tests/unit/$file" || fail "$file has no test $title" ;;
     esac
     n=$((n + 1))
   done < <(perl -ne 'while (/`([a-z-]+\.bats)` ((?:"[^"]+"(?:, )?)+)|`(test-[a-z-]+\.c)` ([a-z_0-9]+)/g) {
     if ($3) { print "$3\t$4\n" } else { my $f = $1; print "$f\t$_\n" for $2 =~ /"([^"]+)"/g }
-  }' "$table")
+  }' "$table" /src/docs/network.md)
   [ "$n" -ge 20 ] || fail "only $n names were found"
 }
 
