@@ -8,6 +8,13 @@ load lib
 # shellcheck disable=SC2016 # socat's own variable
 who='echo $SOCAT_PEERADDR'
 
+masqueraded='[Network]
+HostAddress=10.9.1.1
+LocalAddress=10.9.1.2
+HostAddress6=fd09:1::1
+LocalAddress6=fd09:1::2
+Masquerade=yes'
+
 setup_file() {
   ip netns add world
   ip link add uplink type veth peer name eth0 netns world
@@ -229,18 +236,66 @@ export -f misroute
   [ "$status" != 0 ]
 }
 
+# What firewalld does by default, at its priority: what nobody has let pass is rejected, connections that a dnat has led on pass.
+strict_firewall() {
+  nft -f - <<'END'
+table inet strict {
+  chain input {
+    type filter hook input priority filter + 10
+    ct state established,related accept
+    ct status dnat accept
+    iifname lo accept
+    meta l4proto { 1, 58 } accept
+    reject with icmpx admin-prohibited
+  }
+  chain forward {
+    type filter hook forward priority filter + 10
+    ct state established,related accept
+    ct status dnat accept
+    jump let
+    reject with icmpx admin-prohibited
+  }
+  chain let {
+  }
+}
+END
+}
+
+teardown() {
+  nft delete table inet strict 2>/dev/null || true
+}
+
+@test "beside a firewall that rejects what nobody has let pass, as firewalld: ports are there, what goes out is when it is let" {
+  ip netns exec world socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
+  local server=$!
+  poll 30 in_world grep -q ':0050 .* 0A ' /proc/net/tcp6
+  guest_up out busybox <<<"$masqueraded"
+  strict_firewall
+  nft -s list table inet strict >"$BATS_TEST_TMPDIR/strict"
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
+  equal "$(in_world bash -c 'seen tcp6:[fd51::1]:8080')" fd51::9
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8090')" 198.51.100.9
+  equal "$(seen tcp:198.51.100.1:8080)" 10.9.0.1
+  equal "$(seen tcp:127.0.0.1:8080)" 10.9.0.1
+  equal "$(seen 'tcp6:[::1]:8080')" fd09::1
+  equal "$(in_net out bash -c 'unseen tcp:198.51.100.9:80')" ''
+  nft -s list table inet strict | cmp - "$BATS_TEST_TMPDIR/strict"
+  # what firewalld has on a reload: all of its own anew
+  nft delete table inet strict
+  strict_firewall
+  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
+  nft 'add rule inet strict let iifname "c-*" accept'
+  equal "$(in_net out bash -c 'seen tcp:198.51.100.9:80')" 198.51.100.1
+  equal "$(in_net out bash -c 'seen tcp6:[fd51::9]:80')" fd51::1
+  kill "$server"
+  guest_remove out
+}
+
 @test "Masquerade=: the guest reaches the world with the host's address, both families" {
   ip netns exec world socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
   local server=$!
   poll 30 in_world grep -q ':0050 .* 0A ' /proc/net/tcp6
-  guest_up out busybox <<'END'
-[Network]
-HostAddress=10.9.1.1
-LocalAddress=10.9.1.2
-HostAddress6=fd09:1::1
-LocalAddress6=fd09:1::2
-Masquerade=yes
-END
+  guest_up out busybox <<<"$masqueraded"
   equal "$(in_net out bash -c 'seen tcp:198.51.100.9:80')" 198.51.100.1
   equal "$(in_net out bash -c 'seen tcp6:[fd51::9]:80')" fd51::1
   # others are no better off

@@ -312,11 +312,16 @@ END
 }
 
 @test "what needs a restart is said, and said again until then" {
-  conf "$base"$'\n[Exec]\nOOMScoreAdjust=7\nEnvironment=A=1\nKillSignal=SIGUSR2\n[Files]\nBind=/dev/zero:/dev/other\n[Service]\nLimitNOFILE=4096'
+  conf "$base"$'\n[Exec]\nOOMScoreAdjust=7\nEnvironment=A=1\nKillSignal=SIGUSR2\nResolvConf=copy-host\n[Files]\nBind=/dev/zero:/dev/other
+TemporaryFileSystem=/mnt/memory\nInaccessible=/etc/shadow\nOverlay=+/etc::/mnt/layers\n[Service]\nLimitNOFILE=4096'
   reload 0
   has 'needs a restart: [Exec] OOMScoreAdjust=7'
   has 'needs a restart: [Exec] Environment=A=1'
   has 'needs a restart: [Files] Bind=/dev/zero:/dev/other'
+  has 'needs a restart: [Exec] ResolvConf=copy-host'
+  has 'needs a restart: [Files] TemporaryFileSystem=/mnt/memory'
+  has 'needs a restart: [Files] Inaccessible=/etc/shadow'
+  has 'needs a restart: [Files] Overlay=+/etc::/mnt/layers'
   has 'needs a restart: [Service] LimitNOFILE=4096'
   has 'applied: [Exec] KillSignal=SIGUSR2'
   reload 0
