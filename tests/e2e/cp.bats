@@ -178,3 +178,37 @@ setup() {
 2|there is no option|--arhcive x box:/
 END
 }
+
+# What a terminal was shown has no control byte but those of the bar, which is drawn again and again.
+only_the_bar() { # WHAT
+  matches "$output" "$1"$'[^\r\n]*(#|iB)'
+  only_text
+}
+
+only_text() {
+  printf '%s' "${output//$'\r\e[K'/}" | tr -d '\r\n' >shown
+  not env LC_ALL=C grep -qaP '[\x00-\x1f\x7f]|\xc2[\x80-\x9f]' shown || fail "$(cat -v shown)"
+}
+
+@test "no control byte of a guest's names is shown on a terminal, beside a progress bar neither" {
+  local evil=$'\e]0;evil\a\e[2J\u009b31m\b'
+  mkdir -p "$containers/box/root/evil/$evil"
+  head -c 1000000 /dev/zero >"$containers/box/root/evil/$evil/big$evil"
+  mkfifo "$containers/box/root/evil/$evil/fifo$evil"
+  mknod "$containers/box/root/evil/$evil/tty$evil" c 4 0
+  talk 'spawn -noecho narthex cp box:/root/evil out; need {is not copied}; need_eof'
+  only_the_bar copying
+  talk name="$evil/big$evil" 'spawn -noecho narthex cp box:/root/evil/$name one; need_eof'
+  only_the_bar copying
+  tar -C "$containers/box/root/evil" -cf evil.tar . --transform "s,^\./,../x," 2>/dev/null
+  talk 'spawn -noecho narthex create evil --from evil.tar; need {cannot unpack}; need_eof'
+  only_the_bar unpacking
+  tar -C "$containers/box/root/evil" -cf evil.tar .
+  talk 'spawn -noecho narthex create evil --from evil.tar; need_eof'
+  only_the_bar unpacking
+  mount --bind /dev/null "$containers/evil/$evil/big$evil"
+  talk 'spawn -noecho narthex destroy --yes evil; need {something is mounted}; need_eof'
+  umount "$containers/evil/$evil/big$evil"
+  only_text
+  narthex destroy --yes evil
+}
