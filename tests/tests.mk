@@ -98,7 +98,7 @@ $(B)/tests/knock: $(B)/obj/tests/e2e/knock.o $(B)/libcommon.a
 	$(link)
 $(B)/obj/tests/e2e/knock.o: $(FLAGS_STAMP)
 
-# one system call of a start fails; every one: make faults, or every 10th: make faults STEP=10
+# one system call of a start or of an agent fails; every one: make faults, or every 10th: make faults STEP=10
 $(B)/tests/fault: tests/e2e/fault.c $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)

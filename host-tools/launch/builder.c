@@ -241,11 +241,13 @@ static int let_leader_go(const struct builder *b)
 static int attach_live_binds(struct builder *b)
 {
 	char byte;
+	ssize_t n = read(b->go_fd, &byte, 1);
 	int r;
 
-	/* end of file: it has said itself what it couldn't do */
-	if (read(b->go_fd, &byte, 1) != 1)
-		return -ESRCH;
+	if (n < 0)
+		return log_errno(-errno, "cannot hear of the container's first process");
+	if (n == 0)
+		return -ESRCH; /* it has said itself what it couldn't do */
 	r = live_binds_enter(b->build.leader_fd);
 	if (r >= 0)
 		r = live_binds_attach(

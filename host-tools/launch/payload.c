@@ -58,12 +58,16 @@ static _Noreturn void fail(int r, const char *what, const char *subject)
 int tie_to_launcher(int error_fd)
 {
 	struct pollfd p = { .fd = error_fd };
+	int n;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return -errno;
 	/* a dying process closes its files before it signals its children: who was too late for the
 	 * signal finds the pipe without a reader (POLLERR) */
-	return poll(&p, 1, 0) == 0 ? 0 : -ESRCH;
+	n = poll(&p, 1, 0);
+	if (n < 0)
+		return -errno;
+	return n == 0 ? 0 : -ESRCH;
 }
 
 static void become_root(void)
@@ -358,7 +362,9 @@ static void change_directory(const struct container_config *config, const char *
 	if (chdir(wanted) < 0)
 		fail(-errno, "cannot change to WorkingDirectory", wanted);
 	/* a directory outside of the root would show as "(unreachable)…" (CVE-2024-21626) */
-	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
+	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
+		fail(-errno, "cannot find out the working directory", NULL);
+	if (cwd[0] != '/')
 		fail(-EXDEV, "the working directory is outside of the container", NULL);
 }
 

@@ -59,8 +59,11 @@ static int receive_namespace(void)
 {
 	char tag;
 	int netns;
+	int r = fd_receive(HELPER_FD, &tag, &netns, 1);
 
-	return fd_receive(HELPER_FD, &tag, &netns, 1) == 1 ? netns : -ECANCELED;
+	if (r < 0 && r != -ECONNRESET)
+		return log_errno(r, "cannot receive the container's network namespace");
+	return r == 1 ? netns : -ECANCELED;
 }
 
 /* The packet filter takes longest, and knows interfaces by name: it doesn't wait for them. */

@@ -30,6 +30,9 @@ first() {
   "$BATS_TEST_DIRNAME/faults" H ENOMEM 199 "$(first)"
   "$BATS_TEST_DIRNAME/faults" C ENOMEM 53 "$(first)"
   "$BATS_TEST_DIRNAME/faults" N ENOMEM 127 "$(first)"
+  # these said nothing: who couldn't hear of the leader, and who got no network namespace
+  "$BATS_TEST_DIRNAME/faults" H EIO read:1
+  "$BATS_TEST_DIRNAME/faults" N ENOMEM recvmsg:9
 }
 
 @test "the launcher, the builder, the leader or narthex-network is killed at a call: nothing is left" {
