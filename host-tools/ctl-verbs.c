@@ -95,7 +95,8 @@ const struct verb ctl_verbs[] = {
 	},
 	{
 		.name = "create",
-		.args = "NAME --root=DIR|--from=TARBALL|--bootstrap=SUITE|--path=SYSTEM [OPTION…]",
+		.args = "NAME --root=DIR|--from=TARBALL|--from-nspawn=MACHINE|--bootstrap=SUITE|"
+			"--path=SYSTEM [OPTION…]",
 		.help = "create a container",
 		.more = "Writes /etc/narthex/NAME.conf; the tree is /var/lib/containers/NAME, or "
 			"DIR. A create that\nfails or is interrupted leaves nothing.",

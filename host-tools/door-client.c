@@ -173,9 +173,8 @@ static int log_not_running(const char *name)
 	(void)snprintf(path, sizeof(path), CONTAINERS_DIR "/%s", name);
 	known = known || access(path, F_OK) == 0;
 	if (known)
-		log_error("container '%s' is not running: start it with 'systemctl start "
-			  "container-%s'",
-			name, name);
+		log_error("container '%s' is not running: start it with 'narthex start %s'", name,
+			name);
 	else
 		log_error("there is no container '%s'", name);
 	return -ENOENT;

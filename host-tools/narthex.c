@@ -96,7 +96,7 @@ static int refuse_verb(const char *name)
 static void list_verbs(FILE *f, const struct verb *verb)
 {
 	for (; verb->name; verb++)
-		fprintf(f, "  %-8s %s\n", verb->name, verb->help);
+		fprintf(f, "  %-11s %s\n", verb->name, verb->help);
 }
 
 static void show_overview(FILE *f)

@@ -226,14 +226,28 @@ static int open_source(struct place *place)
 	return place->dir_fd < 0 ? place->dir_fd : 0;
 }
 
-/* A directory that is there gets the copy; anything else is what the copy is called. */
-static int open_target(struct place *place, const char *base, bool must_be_directory)
+static bool is_directory(const struct place *place)
 {
+	struct stat st;
+
+	return fstatat(place->dir_fd, place->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISDIR(st.st_mode);
+}
+
+/* A directory that is there gets the copy; anything else is what the copy is called. NEW/ is what
+ * the copy of a directory is called, too. */
+static int open_target(struct place *place, const struct place *from, bool must_be_directory)
+{
+	size_t len = strlen(place->path);
+
 	place->dir_fd = open_in(&place->tree, place->path);
 	if (place->dir_fd >= 0) {
-		(void)snprintf(place->name, sizeof(place->name), "%s", base);
+		(void)snprintf(place->name, sizeof(place->name), "%s", from->base);
 		return 0;
 	}
+	if (!must_be_directory && place->dir_fd == -ENOENT && len > 0 &&
+		place->path[len - 1] == '/' && is_directory(from))
+		return open_parent(place, place->path);
 	if (must_be_directory || names_directory(place->path) ||
 		(place->dir_fd != -ENOENT && place->dir_fd != -ENOTDIR && place->dir_fd != -ELOOP))
 		return place->dir_fd;
@@ -372,7 +386,7 @@ static int copy_argument(struct cp *cp, const char *source, const char *target, 
 	r = open_source(&from);
 	if (r < 0)
 		return refuse(&from, r, "cannot open");
-	r = open_target(&to, from.base, several);
+	r = open_target(&to, &from, several);
 	if (r < 0)
 		return refuse(&to, r, "cannot copy to");
 	if (refuse_mounted(&from) < 0 || refuse_mounted(&to) < 0)

@@ -105,5 +105,5 @@ int cmd_list(const struct verb *verb, int argc, char **argv)
 	if (!as_json && !*names)
 		log_info("there is no container: 'narthex help create', narthex.conf(5)");
 	info_source_close(&source);
-	return fflush(stdout) == 0 ? 0 : STATUS_FAILED;
+	return 0;
 }

@@ -29,7 +29,8 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 	}
 	errno = 0;
 	n = strtoul(arg, &end, 10);
-	if (errno == 0 && *end == '\0' && arg[0] >= '0' && arg[0] <= '9' && n > 0 && n <= INT_MAX) {
+	if (errno == 0 && *end == '\0' && arg[0] >= '0' && arg[0] <= '9' && n <= INT_MAX) {
+		query->last = true;
 		query->lines = (unsigned)n;
 		return 0;
 	}
@@ -52,15 +53,21 @@ int cmd_logs(const struct verb *verb, int argc, char **argv)
 		return STATUS_FAILED;
 	unit_name(argv[first], unit);
 	query.unit = unit;
-	if (query.follow && query.lines == 0)
+	if (query.follow && !query.last) {
+		query.last = true;
 		query.lines = 10;
+	}
 	r = journal_show(&query, stdout);
-	if (r == -EPIPE)
+	if (r == -EPIPE) {
+		clearerr(stdout);
 		return 0;
+	}
 	if (r < 0) {
 		log_errno(r, "logs: cannot read the journal");
 		return STATUS_FAILED;
 	}
+	if (query.last && query.lines == 0)
+		return 0;
 	if (r == 0 && geteuid() != 0)
 		log_warning("logs: nothing is there, or you may not read the journal");
 	else if (r == 0)

@@ -124,11 +124,11 @@ static int write_all(sd_journal *journal, const struct journal_query *query, FIL
 }
 
 /* Before the first entry to be shown. */
-static int seek(sd_journal *journal, unsigned lines)
+static int seek(sd_journal *journal, bool last, unsigned lines)
 {
 	int r;
 
-	if (lines == 0)
+	if (!last)
 		return sd_journal_seek_head(journal);
 	r = sd_journal_seek_tail(journal);
 	if (r >= 0)
@@ -147,7 +147,7 @@ int journal_show(const struct journal_query *query, FILE *f)
 	if (r >= 0)
 		r = match_unit(journal, query);
 	if (r >= 0)
-		r = seek(journal, query->lines);
+		r = seek(journal, query->last, query->lines);
 	if (r >= 0)
 		r = n = write_all(journal, query, f);
 	while (r >= 0 && query->follow) {

@@ -10,7 +10,8 @@
 struct journal_query {
 	const char *unit;
 	uint64_t since_usec; /* only what was said from then on (CLOCK_REALTIME); 0: all */
-	unsigned lines;	     /* the last so many; 0: all */
+	bool last;	     /* only the last lines */
+	unsigned lines;	     /* so many; may be 0, with follow for what comes */
 	bool follow;	     /* then wait for more, for ever */
 	const char *prefix;  /* before each line; NULL: its time */
 };

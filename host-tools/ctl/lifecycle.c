@@ -73,6 +73,7 @@ static void show_last_words(const char *container, uint64_t since_usec)
 		&(struct journal_query){
 			.unit = unit,
 			.since_usec = since_usec,
+			.last = true,
 			.lines = EXPLAIN_LINES,
 			.prefix = "  ",
 		},

@@ -257,6 +257,7 @@ static void pop(struct walk *walk)
 static int copy_entry(
 	struct walk *walk, int source_dir, const char *source, int dir, const char *name)
 {
+	static const char not_into[] = "what is in its place at the target is no directory";
 	_cleanup_close_ int fd = open_path(walk->from, source_dir, source);
 	const char *what = NULL;
 	struct stat st;
@@ -272,7 +273,7 @@ static int copy_entry(
 		 st.st_ino == walk->top_ino)
 		r = -ELOOP, what = "it is the copy itself";
 	else if (r == 0 && S_ISDIR(st.st_mode))
-		r = push(walk, fd, &st, dir, name);
+		r = push(walk, fd, &st, dir, name), what = r == -ENOTDIR ? not_into : NULL;
 	else if (r == 0 && S_ISSOCK(st.st_mode))
 		r = -EOPNOTSUPP, what = "it is a socket";
 	else if (r == 0 && !walk->copy->archive)

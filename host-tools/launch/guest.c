@@ -139,6 +139,19 @@ static int bring_unit(
 		       : 0;
 }
 
+/*
+ * With an empty /etc, systemd asks who is at the console for time zone and root's password, and
+ * waits. Nobody is: the console goes to the journal.
+ */
+static int silence_first_boot(int root)
+{
+	_cleanup_close_ int units = tree_mkdir_p(root, SYSTEM_UNITS);
+
+	if (units < 0)
+		return units;
+	return symlinkat("/dev/null", units, "systemd-firstboot.service") < 0 ? -errno : 0;
+}
+
 static int bring_units(const struct launch *launch, int root)
 {
 	_cleanup_closedir_ DIR *dir = NULL;
@@ -176,6 +189,9 @@ int guest_populate_run(const struct launch *launch, int root, enum init_kind kin
 		return log_errno(r, "cannot write to the container's /run/host");
 	if (kind != INIT_SYSTEMD)
 		return 0;
+	r = silence_first_boot(root);
+	if (r < 0)
+		return log_errno(r, "cannot write to the container's " SYSTEM_UNITS);
 	r = guest_network_describe(&launch->config, root);
 	if (r < 0)
 		return log_errno(r, "cannot write to the container's /run/systemd/network");

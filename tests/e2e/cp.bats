@@ -52,6 +52,10 @@ setup() {
   mkdir d && echo 1 >d/one && echo 2 >two
   narthex cp d box:/root/new
   equal "$(inside box 'cat /root/new/one')" 1
+  narthex cp d box:/root/slash//
+  equal "$(inside box 'cat /root/slash/one')" 1
+  narthex cp box:/root/slash ./out/
+  equal "$(cat out/one)" 1
   narthex cp d box:/root/new
   equal "$(inside box 'cat /root/new/d/one')" 1
   narthex cp d/. box:/root/new/d/../deep
@@ -161,6 +165,7 @@ setup() {
 @test "each mistake has its message" {
   local message args
   echo x >x
+  mkdir y
   while IFS='|' read -r status message args; do
     # shellcheck disable=SC2086
     run "-$status" --separate-stderr narthex cp $args
@@ -174,6 +179,8 @@ setup() {
 125|cannot copy to box:/nowhere/x: No such file|x box:/nowhere/x
 125|cannot copy to box:/etc/passwd/: Not a directory|x box:/etc/passwd/
 125|cannot copy to box:/root/none: No such file|x x box:/root/none
+125|cannot copy to box:/root/none/: No such file|x box:/root/none/
+125|'y' is not copied: what is in its place at the target is no directory|y box:/etc/passwd
 2|goes with --root|x :/root
 2|there is no option|--arhcive x box:/
 END

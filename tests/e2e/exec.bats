@@ -77,6 +77,12 @@ ex() {
   equal "$status" 2
   run narthex exec ex -t -d true
   equal "$status" 2
+  run narthex exec ex -u '' id
+  equal "$status" 2
+  matches "$output" '--user= is empty'
+  run narthex shell ex --user= <<<id
+  equal "$status" 2
+  matches "$output" '--user= is empty'
 }
 
 @test "a container that is not running is said to be so" {
@@ -494,7 +500,7 @@ all_refuse() { # NAME MESSAGE
   all_refuse ../ex 'is not the name of a container'
   guest_tree stopped
   guest_conf stopped </dev/null
-  all_refuse stopped "^narthex: container 'stopped' is not running: start it with"
+  all_refuse stopped "^narthex: container 'stopped' is not running: start it with 'narthex start stopped'"
   guest_remove stopped
   mkdir "$doors/away"
   mv "$doors"/{exec,login}.socket "$doors/away"

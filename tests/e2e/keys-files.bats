@@ -91,6 +91,13 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
   run ! narthex exec keys -- ls /var/mine
 }
 
+@test "Volatile=yes: it boots, and nobody is asked anything on the console" {
+  guest_conf keys <<<$'[Files]\nVolatile=yes'
+  guest_start keys
+  equal "$(narthex exec keys -- systemctl is-enabled systemd-firstboot)" masked-runtime
+  guest_stop keys
+}
+
 @test "Volatile=yes: nothing but the tree's /usr, read-only" {
   equal "$(quietly Files.Volatile=yes -- 'ls /')" "$(printf '%s\n' bin dev lib lib64 proc run sbin sys tmp usr)"
   equal "$(quietly Files.Volatile=yes -- 'touch /usr/later; mkdir /etc && touch /etc/later && ls /etc')" later

@@ -337,6 +337,27 @@ equal_sessions() { # NAME N
   [ "$(member "$1" sessions)" = "$2" ]
 }
 
+@test "an answer that can't be written is an error, not an empty answer" {
+  local verb
+  guest_tree mute
+  printf '[Network]\nHostAddress=10.9.1.1\nLocalAddress=10.9.1.2\n' | guest_conf mute
+  for verb in "show-ip mute" list "list --json" "status mute"; do
+    # shellcheck disable=SC2086
+    run -125 --separate-stderr with_full_stdout narthex $verb
+    matches "$stderr" 'cannot write to standard output'
+  done
+  run -125 --separate-stderr with_closed_stdout narthex show-ip mute
+  matches "$stderr" 'cannot write to standard output'
+}
+
+with_full_stdout() {
+  "$@" >/dev/full
+}
+
+with_closed_stdout() {
+  "$@" >&-
+}
+
 @test "show-ip of a container that shares the host's network" {
   guest_tree shared
   guest_conf shared </dev/null
@@ -359,6 +380,16 @@ equal_sessions() { # NAME N
   inside talk 'printf "later \033[31mline\n" >/dev/console'
   poll 10 grep -q 'later' "$BATS_TEST_TMPDIR/followed"
   run ! grep -q $'\033' "$BATS_TEST_TMPDIR/followed"
+  equal "$(narthex logs -n 0 talk 2>&1)" ''
+  narthex logs -f -n 0 talk >"$BATS_TEST_TMPDIR/new" 3>&- &
+  echo $! >>"$BATS_TEST_TMPDIR/pid"
+  poll 20 said_anew "$BATS_TEST_TMPDIR/new"
+  run ! grep -qv 'anew' "$BATS_TEST_TMPDIR/new"
+}
+
+said_anew() { # FILE
+  inside talk 'echo anew >/dev/console'
+  [ -s "$1" ]
 }
 
 logs_have() { # NAME TEXT
