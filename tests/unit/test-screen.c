@@ -78,6 +78,33 @@ static void test_a_drawing_makes_the_same_screen(void **state)
 	assert_same_when_drawn("\x1b#6double\x1b#\x1b[1mbold\x1b#8");
 }
 
+/* What both drawings left out would be the same, too. */
+static void test_nothing_is_left_out_of_a_drawing(void **state)
+{
+	static const struct {
+		const char *program, *part;
+	} all[] = {
+		{ "some text", "some text" },
+		{ "\x1b[10;40H", "\x1b[10;40H" },
+		{ "\x1b[?1h", "\x1b[?1h" },
+		{ "\x1b[?2004h", "\x1b[?2004h" },
+		{ "\x1b[?1002h", "\x1b[?1002h" },
+		{ "\x1b[?25h", "\x1b[?25h" },
+		{ "\x1b[4m", "\x1b[0;4m" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct screen *s = new_screen();
+		char *text;
+
+		feed(s, all[i].program);
+		text = drawing(s, false);
+		assert_non_null(strstr(text, all[i].part));
+		free(text);
+		screen_free(s);
+	}
+}
+
 static void test_every_line_that_was_fits_the_bound(void **state)
 {
 	struct screen *s = new_screen();
@@ -197,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_drawing_makes_the_same_screen),
+		cmocka_unit_test(test_nothing_is_left_out_of_a_drawing),
 		cmocka_unit_test(test_every_line_that_was_fits_the_bound),
 		cmocka_unit_test(test_between_sequences),
 		cmocka_unit_test(test_the_first_screen_is_due_when_the_other_ends),
