@@ -132,8 +132,19 @@ int supervise_prepare_stop(struct supervisor *s)
 	return watch_signals(s);
 }
 
+/* For good: what is left for this process to do is to clean up. */
+static void hold_signals(void)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
 void supervise_forget_stop(struct supervisor *s)
 {
+	/* without its handler one more TERM would be the end in the middle of the clean-up */
+	hold_signals();
 	supervise_free_event(&s->deadline);
 	supervise_free_event(&s->ask);
 	for (size_t i = 0; i < ARRAY_SIZE(s->signals); i++)

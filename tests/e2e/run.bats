@@ -60,6 +60,19 @@ setup() {
   none_left fore
 }
 
+@test "however often it is told to end: it ends when all is cleaned up" {
+  local i pid
+  for i in 1 2 3; do
+    narthex run "${options[@]}" --name fore --private-network -- /bin/sh -c 'echo up; exec sleep 1000' \
+      </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    pid=$!
+    poll 30 grep -q up "$BATS_TEST_TMPDIR/log"
+    # its parent reaps it behind our back: a number that is gone is another's much later
+    while kill -TERM "$pid" 2>/dev/null; do :; done
+    none_left fore
+  done
+}
+
 @test "the host's own tree, ephemeral, as in make demo" {
   local pid
   timeout 120 narthex run --root / --ephemeral --name self --private-network "${no_userns[@]}" \
