@@ -215,7 +215,7 @@ inside() { # NAME [SCRIPT]
 
 # Runs an expect script in which $door, $user … are set by NAME=VALUE arguments before it.
 converse() { # [NAME=VALUE…] SCRIPT
-  local prologue='
+  local script status=0 prologue='
     set timeout '$((30 * ease))'
     log_user 1
     proc need {pattern} {
@@ -240,7 +240,12 @@ converse() { # [NAME=VALUE…] SCRIPT
     prologue+="set ${1%%=*} {${1#*=}}"$'\n'
     shift
   done
-  timeout $((120 * ease)) expect -c "$prologue$1"
+  # from a file: of a script in -c an error is no failure
+  script=$(mktemp -p "${BATS_TEST_TMPDIR:-$BATS_FILE_TMPDIR}")
+  printf '%s\n' "$prologue$1" >"$script"
+  timeout $((120 * ease)) expect -f "$script" || status=$?
+  rm "$script"
+  return "$status"
 }
 
 # The same, and it must succeed; what was said is in $output.
