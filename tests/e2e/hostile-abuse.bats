@@ -287,8 +287,8 @@ more_than() { # N: processes
 }
 
 # The other hierarchy is the machine's, with other test hosts beside this one.
-pids=/run/pids-controller
-limited=$pids/$(hostname)-loud
+pids_dir=/run/pids-controller
+limited=$pids_dir/$(hostname)-loud
 
 # All that is in the unit is there, too; what they start is born there.
 all_limited() {
@@ -306,7 +306,7 @@ limit_tasks() {
   if [ -e "$cgroup/pids.max" ]; then
     equal "$(cat "$cgroup/pids.max")" 400
     felt=yes
-  elif mkdir $pids && mount -t cgroup -o pids pids $pids 2>/dev/null; then
+  elif mkdir $pids_dir && mount -t cgroup -o pids pids $pids_dir 2>/dev/null; then
     mkdir "$limited"
     echo 400 >"$limited/pids.max"
     poll 30 all_limited
@@ -316,8 +316,8 @@ limit_tasks() {
 
 unlimit_tasks() {
   [ ! -e "$limited" ] || poll 30 rmdir "$limited"
-  ! mountpoint -q $pids || umount $pids
-  [ ! -e $pids ] || rmdir $pids
+  ! mountpoint -q $pids_dir || umount $pids_dir
+  [ ! -e $pids_dir ] || rmdir $pids_dir
 }
 
 no_way_in() {
