@@ -124,11 +124,12 @@ static int set_network(struct create *create, const char *arg)
 		       : add_setting(create, "private-network", "Network.LocalAddress", comma + 1);
 }
 
-static int set_root(struct create *create, const char *arg)
+/* option, arg: where path comes from. */
+static int set_root(struct create *create, const char *path, const char *option, const char *arg)
 {
-	create->root = realpath(arg, NULL);
+	create->root = realpath(path, NULL);
 	if (!create->root) {
-		log_errno(-errno, "create: cannot use --root=%s", arg);
+		log_errno(-errno, "create: --%s=%s: cannot use %s", option, arg, path);
 		return STATUS_FAILED;
 	}
 	return add_setting(create, "root", "Files.Root", create->root);
@@ -160,7 +161,7 @@ static int set_machine(struct create *create, const char *machine)
 		return STATUS_USAGE;
 	}
 	(void)snprintf(tree, sizeof(tree), MACHINES_DIR "/%s", machine);
-	status = set_root(create, tree);
+	status = set_root(create, tree, "from-nspawn", machine);
 	if (status != 0)
 		return status;
 	return from_nspawn(machine, create->root, add_nspawn_setting, create) < 0 ? STATUS_FAILED
@@ -177,7 +178,7 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 		strcmp(name, "from-nspawn") == 0)
 		create->sources++;
 	if (strcmp(name, "root") == 0)
-		return set_root(create, arg);
+		return set_root(create, arg, name, arg);
 	if (strcmp(name, "from-nspawn") == 0)
 		return set_machine(create, arg);
 	if (strcmp(name, "private-network") == 0)

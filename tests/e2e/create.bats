@@ -234,7 +234,7 @@ touch %s/running; while :; do read -r x <>/dev/null; done\n' "$work" >"$work/bin
 2|HostAddress|made --root /etc --private-network 10.0.0.1/33,10.0.0.2
 2|must be an absolute path|made --root /etc --bind etc
 2|belongs to podman|storage --from /dev/null
-125|cannot use --root=/nowhere|made --root /nowhere
+125|--root=/nowhere: cannot use /nowhere|made --root /nowhere
 125|is not a directory|made --root /etc/passwd
 2|needs Ephemeral=yes|made --root /
 END

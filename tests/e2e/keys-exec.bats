@@ -410,7 +410,7 @@ CONF
   [ "$flavour" = nouserns ] || grep -qx PrivateUsersOwnership=off "$conf_dir/was.conf"
   guest_stop was
   run ! narthex create again --from-nspawn not-there
-  matches "$output" 'cannot use --root=/var/lib/machines/not-there'
+  matches "$output" '--from-nspawn=not-there: cannot use /var/lib/machines/not-there'
   printf '[Files]\nBind=relative\n' >/etc/systemd/nspawn/was.nspawn
   run ! narthex create again --from-nspawn was
   matches "$output" 'was.nspawn:2: Bind=relative: must be an absolute path'
