@@ -36,6 +36,13 @@ struct pidfd_exit_info {
 #define PIDFD_INFO_EXIT (1UL << 3)
 #endif
 
+/*
+ * While anything is renamed or mounted, anywhere on the machine, ".." in a path or link that is to
+ * stay below its root may fail with EAGAIN: to be tried again (openat2(2)), but a guest could
+ * rename for ever.
+ */
+#define OPENAT2_TRIES 1000
+
 /* openat2(2), Linux 5.6. flags gets O_CLOEXEC. */
 static inline int sys_openat2(
 	int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)
@@ -45,8 +52,13 @@ static inline int sys_openat2(
 		.mode = mode,
 		.resolve = resolve,
 	};
-	long r = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	long r;
 
+	for (int i = 0; i < OPENAT2_TRIES; i++) {
+		r = syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		if (r >= 0 || errno != EAGAIN)
+			break;
+	}
 	return r < 0 ? -errno : (int)r;
 }
 

@@ -322,6 +322,25 @@ static void nothing_outside_is_touched_in_a_race(void **state)
 	assert_true(opened > 0 && refused > 0);
 }
 
+static void resolves_beside_renames(void **state)
+{
+	pthread_t thread;
+
+	assert_int_equal(done(tree_mkdir_p(root, "/usr/sbin")), 0);
+	put_file(ROOT "/usr/real", "");
+	assert_int_equal(symlink("../real", ROOT "/usr/sbin/init"), 0);
+	/* anywhere on the machine: the kernel has one count for all */
+	put_file(ROOT "/dir", "");
+	put_file(ROOT "/link", "");
+	stop = false;
+	exchanges = 0;
+	assert_int_equal(pthread_create(&thread, NULL, exchange, NULL), 0);
+	for (unsigned int i = 0; i < 20000 || exchanges < 1000; i++)
+		assert_resolves("/usr/sbin/init", "/usr/real");
+	stop = true;
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -337,6 +356,7 @@ int main(void)
 		TEST(writes_new_files_only),
 		TEST(resolves_inside),
 		TEST(nothing_outside_is_touched_in_a_race),
+		TEST(resolves_beside_renames),
 	};
 
 	return cmocka_run_group_tests_name("tree", tests, scratch_enter, NULL);
