@@ -6,13 +6,16 @@
 load lib
 
 setup_file() {
-  [ -z "$san" ] || skip "most calls of a program with sanitizers are theirs, and they don't bear it when one fails"
   guest_tree faults busybox
 }
 
 # After those that count the launchers of the host.
 agent_guest() {
   [ -e "$conf_dir/faulty.conf" ] || agent_faults_guest
+}
+
+setup() {
+  [ -z "$san" ] || skip "most calls of a program with sanitizers are theirs, and they don't bear it when one fails"
 }
 
 teardown_file() {
