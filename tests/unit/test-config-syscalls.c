@@ -1,33 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 
-#include "host-tools/config.h"
-
-#include "cleanup.h"
-#include "said.h"
-
-#include <string.h>
-
-static struct container_config config;
-
-static int setup(void **state)
-{
-	return config_default("test", &config);
-}
-
-static int teardown(void **state)
-{
-	config_done(&config);
-	return 0;
-}
+#include "config-key.h"
 
 static int set(const char *value)
 {
-	int r;
-
-	listen_begin();
-	r = config_set(&config, "here", "Exec", "SystemCallFilter", value);
-	listen_end();
-	return r;
+	return set_in("Exec", "SystemCallFilter", value);
 }
 
 static void assert_refused(const char *value, const char *wanted)
