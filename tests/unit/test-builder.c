@@ -179,7 +179,7 @@ static void read_to_end(int fd, char *text, size_t size)
 static void start(struct payload_stdio *stdio, int *out, int *builder, int *socket, int *error)
 {
 	_cleanup_close_ int doors = -EBADF;
-	int fds[2];
+	int fds[2], r;
 
 	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	*stdio = (struct payload_stdio){ .fds = { open("/dev/null", O_RDONLY | O_CLOEXEC), fds[1],
@@ -187,7 +187,9 @@ static void start(struct payload_stdio *stdio, int *out, int *builder, int *sock
 	assert_int_equal(builder_start(&launch, stdio, builder, socket, error), 0);
 	doors = mnt_clone(launch.state.dir_fd, "doors", false);
 	assert_true(doors >= 0);
-	assert_int_equal(fd_send(*socket, BUILD_DOORS, &doors, 1), 0);
+	r = fd_send(*socket, BUILD_DOORS, &doors, 1);
+	/* a builder that can't go on may have ended by now: its exit status is what counts */
+	assert_true(r == 0 || r == -EPIPE || r == -ECONNRESET);
 	(void)close(stdio->fds[0]);
 	(void)close(fds[1]);
 	*out = fds[0];
