@@ -622,7 +622,7 @@ static void a_killed_launcher_takes_all_along(void **state)
 			(void)kill(getpid(), SIGKILL);
 		}
 		assert_int_equal(wait_child(pid), 128 + SIGKILL);
-		for (end = clock_ms() + 5000; !empty && clock_ms() < end;) {
+		for (end = clock_ms() + SCRATCH_DEADLINE_MS; !empty && clock_ms() < end;) {
 			_cleanup_free_ char *events = NULL;
 
 			assert_true(file_read_all(AT_FDCWD, path, 0, 4096, &events) > 0);

@@ -223,7 +223,7 @@ static void a_silent_client_is_sent_away(void **state)
 	assert_string_equal(ask("status", 6), "{\"state\":\"tested\"}");
 	assert_false(is_readable(&silent));
 	assert_string_equal(answer(silent, NULL), "");
-	assert_in_range(clock_ms() - start, 4000, 10000);
+	assert_true(clock_ms() - start >= 4000);
 }
 
 static void a_stranger_gets_nothing(void **state)
@@ -283,7 +283,6 @@ static void many_clients_at_once(void **state)
 static void stops_while_clients_wait(void **state)
 {
 	int fds[3];
-	int64_t start = clock_ms();
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fds[i] = dial();
@@ -294,9 +293,10 @@ static void stops_while_clients_wait(void **state)
 	(void)event_base_loop(base, EVLOOP_NONBLOCK);
 	control_stop(&control);
 	/* the waiting ones are let go at once */
+	assert_true(is_readable(&fds[0]));
+	assert_true(is_readable(&fds[2]));
 	assert_string_equal(answer(fds[0], NULL), "");
 	assert_string_equal(answer(fds[2], NULL), "");
-	assert_in_range(clock_ms() - start, 0, 3000);
 	(void)close(fds[0]);
 	(void)close(fds[2]);
 	control_stop(&control); /* twice does no harm */

@@ -424,7 +424,7 @@ static void test_silence(void **state)
 
 	take_session(&session);
 	assert_ends(&c, 125, "", "has not answered in 10 s");
-	assert_in_range(clock_ms() - begun, 9000, 15000);
+	assert_true(clock_ms() - begun >= 9000);
 }
 
 static void test_signals(void **state)
@@ -484,7 +484,7 @@ static void test_pipes_are_emptied(void **state)
 	answer_started();
 	/* our pipe and the caller's are both full when the command ends */
 	assert_int_equal(fcntl(session.fds[1], F_SETFL, O_NONBLOCK), 0);
-	for (int64_t until = clock_ms() + 500; clock_ms() < until;)
+	for (int64_t until = clock_ms() + 500; n <= sizeof(block) || clock_ms() < until;)
 		if ((r = write(session.fds[1], block, sizeof(block))) > 0)
 			n += (size_t)r;
 	assert_true(n > sizeof(block));

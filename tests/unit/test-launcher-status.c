@@ -161,10 +161,8 @@ static void test_silent(void **state)
 {
 	int fd = listen_at(RUN_DIR "/foo/launcher.socket");
 	struct launcher_status status;
-	int64_t before = clock_ms();
 
 	assert_int_equal(launcher_ask("foo", &status), -EAGAIN);
-	assert_true(clock_ms() - before < 8000);
 	(void)close(fd);
 }
 

