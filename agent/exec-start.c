@@ -88,12 +88,18 @@ int exec_start_prepare(
 	session->tty = request->flags & EXEC_TTY;
 	session->detached = request->flags & EXEC_DETACH;
 	r = exec_users_find(&all->exec.users, request->user, &user);
-	if (r < 0) {
-		exec_answer_failed(session->socket, session->program,
-			r == -ESRCH ? EXEC_STEP_USER : EXEC_STEP_RESOURCES, r == -ESRCH ? 0 : r,
-			"");
+	if (r == -ESRCH) {
+		exec_answer_failed(session->socket, session->program, EXEC_STEP_USER, 0, "");
 		return r;
 	}
+	if (r < 0) {
+		exec_answer_failed(session->socket, session->program, EXEC_STEP_OTHER, r,
+			"cannot read /etc/passwd or /etc/group");
+		return r;
+	}
+	if (r > 0)
+		log_warning("cannot read /etc/passwd or /etc/group, root is served without: %s",
+			strerror(r));
 	(void)snprintf(session->user, sizeof(session->user), "%s", user->name);
 	program = request->words[0] ? request->words[0] : user->shell;
 	(void)escape_text(session->program, sizeof(session->program), program, strlen(program));

@@ -68,15 +68,57 @@ static int entry_set(struct exec_user *user, const struct passwd *entry)
 	return r;
 }
 
+/* One that isn't there has no entries: *ret is NULL. */
+static int open_database(const char *path, FILE **ret)
+{
+	*ret = fopen(path, "re");
+	return *ret || errno == ENOENT ? 0 : -errno;
+}
+
+/* After an fget…ent(3) with errno 0 that has returned NULL. */
+static int end_of_database(void)
+{
+	return errno == ENOENT ? 0 : -errno;
+}
+
+static const struct passwd *next_entry(FILE *file, int *r)
+{
+	const struct passwd *entry;
+
+	errno = 0;
+	entry = fgetpwent(file);
+	if (!entry)
+		*r = end_of_database();
+	return entry;
+}
+
+static const struct group *next_group(FILE *file, int *r)
+{
+	const struct group *entry;
+
+	errno = 0;
+	entry = fgetgrent(file);
+	if (!entry)
+		*r = end_of_database();
+	return entry;
+}
+
+static bool is_root(const char *name)
+{
+	uid_t uid;
+
+	return strcmp(name, "root") == 0 || (parse_uid(name, &uid) && uid == 0);
+}
+
 /* Among several of one uid the first counts, as for getpwuid(3); a name counts before a uid. */
 static int read_passwd(const char *path, const char *name, struct exec_user *user)
 {
-	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	_cleanup_fclose_ FILE *file = NULL;
 	uid_t uid = 0;
 	bool by_uid = parse_uid(name, &uid);
-	int r;
+	int r = open_database(path, &file);
 
-	for (const struct passwd *entry; file && (entry = fgetpwent(file));) {
+	for (const struct passwd *entry; file && (entry = next_entry(file, &r));) {
 		if (!account_is_real(entry->pw_name))
 			continue;
 		if (strcmp(entry->pw_name, name) == 0)
@@ -87,9 +129,9 @@ static int read_passwd(const char *path, const char *name, struct exec_user *use
 		if (r < 0)
 			return r;
 	}
-	if (user->known)
-		return 0;
-	if (strcmp(name, "root") == 0 || (by_uid && uid == 0))
+	if (r < 0 || user->known)
+		return r;
+	if (is_root(name))
 		return user_set(user, "root", 0, 0, "/root", FALLBACK_SHELL);
 	return by_uid ? user_set(user, name, uid, uid, "/", FALLBACK_SHELL) : -ESRCH;
 }
@@ -111,10 +153,12 @@ static int add_group(struct exec_user *user, gid_t gid)
 
 static int read_groups(const char *path, struct exec_user *user)
 {
-	_cleanup_fclose_ FILE *file = user->known ? fopen(path, "re") : NULL;
+	_cleanup_fclose_ FILE *file = NULL;
 	int r = add_group(user, user->gid);
 
-	for (const struct group *entry; file && r == 0 && (entry = fgetgrent(file));) {
+	if (r == 0 && user->known)
+		r = open_database(path, &file);
+	for (const struct group *entry; file && r == 0 && (entry = next_group(file, &r));) {
 		if (!account_is_real(entry->gr_name))
 			continue;
 		for (char **member = entry->gr_mem; r == 0 && *member; member++)
@@ -124,10 +168,28 @@ static int read_groups(const char *path, struct exec_user *user)
 	return r;
 }
 
+/* As on a system without these files. 0 or -errno. */
+static int bare_root(struct exec_user *user)
+{
+	int r = user_set(user, "root", 0, 0, "/root", FALLBACK_SHELL);
+
+	return r < 0 ? r : add_group(user, 0);
+}
+
+static int remember(struct exec_users *users, const char *asked, const struct stat *passwd_stat,
+	const struct stat *group_stat)
+{
+	users->asked = strdup(asked);
+	users->passwd_stat = *passwd_stat;
+	users->group_stat = *group_stat;
+	return users->asked ? 0 : -ENOMEM;
+}
+
 int exec_users_find(struct exec_users *users, const char *asked, const struct exec_user **ret)
 {
 	const char *passwd = users->passwd ? users->passwd : "/etc/passwd";
 	const char *group = users->group ? users->group : "/etc/group";
+	const char *name = asked[0] ? asked : "root";
 	struct stat passwd_stat = {}, group_stat = {};
 	int r;
 
@@ -140,20 +202,22 @@ int exec_users_find(struct exec_users *users, const char *asked, const struct ex
 		return 0;
 	}
 	exec_users_done(users);
-	r = read_passwd(passwd, asked[0] ? asked : "root", &users->user);
+	r = read_passwd(passwd, name, &users->user);
 	if (r == 0)
 		r = read_groups(group, &users->user);
-	users->asked = r == 0 ? strdup(asked) : NULL;
-	if (r == 0 && !users->asked)
-		r = -ENOMEM;
+	if (r == 0) {
+		r = remember(users, asked, &passwd_stat, &group_stat);
+	} else if (r != -ESRCH && is_root(name)) {
+		int failed = bare_root(&users->user);
+
+		r = failed < 0 ? failed : -r;
+	}
 	if (r < 0) {
 		exec_users_done(users);
 		return r;
 	}
-	users->passwd_stat = passwd_stat;
-	users->group_stat = group_stat;
 	*ret = &users->user;
-	return 0;
+	return r;
 }
 
 void exec_users_done(struct exec_users *users)

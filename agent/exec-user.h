@@ -28,7 +28,8 @@ struct exec_users {
 /*
  * A user by name, or else by decimal uid; "" is root. A uid without an entry is a user with that
  * gid, home "/" and /bin/sh; root needs no entry. *ret: valid until the next call. 0; -ESRCH: there
- * is none; or -errno.
+ * is none; another -errno: it can't be told, since the files can't be read; for root that is errno
+ * above 0, and it is the one without an entry, which isn't remembered.
  */
 int exec_users_find(struct exec_users *users, const char *asked, const struct exec_user **ret);
 void exec_users_done(struct exec_users *users);

@@ -295,7 +295,7 @@ static int loop(struct agent *agent, char **argv)
 {
 	for (;;) {
 		if (event_base_dispatch(agent->base) < 0)
-			return log_errno(-EIO, "event loop failed");
+			return log_errno(-errno, "event loop failed");
 		if (!agent->anew)
 			return 0;
 		agent->anew = false;

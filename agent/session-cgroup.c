@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "session-cgroup.h"
 
-#include "cgroup-mount.h"
+#include "cgroup-path.h"
 #include "cleanup.h"
 #include "fd.h"
 
@@ -34,30 +34,13 @@
 
 int session_cgroups_open(struct session_cgroups *cgroups)
 {
-	_cleanup_free_ char *text = NULL, *path = NULL;
-	const char *mount = cgroup_mount_point();
-	char *own, *end;
-	ssize_t n;
+	char path[PATH_MAX + 64];
+	int r = cgroup_path_of(0, path);
 
 	*cgroups = SESSION_CGROUPS_NULL;
-	if (!mount)
-		return -ENOENT;
-	n = file_read_all(AT_FDCWD, "/proc/self/cgroup", 0, CGROUP_FILE_MAX, &text);
-	if (n < 0)
-		return (int)n;
-	/* the line of v2 is "0::/PATH", among those of v1 where there are any */
-	own = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
-	if (!own)
-		return -ENOENT;
-	own += strcspn(own, "/");
-	end = strchr(own, '\n');
-	if (end)
-		*end = '\0';
-	*strrchr(own, '/') = '\0'; /* the parent */
-	if (asprintf(&path, "%s%s/" SESSIONS_UNIT, mount, own) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
+	if (r < 0)
+		return r == -ENODATA ? -ENOENT : r;
+	memcpy(path + strlen(path), "/../" SESSIONS_UNIT, sizeof("/../" SESSIONS_UNIT));
 	cgroups->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return cgroups->fd < 0 ? -errno : 0;
 }

@@ -8,7 +8,7 @@
 
 #include "place.h"
 
-#include "cgroup-mount.h"
+#include "cgroup-path.h"
 #include "cleanup.h"
 #include "fd.h"
 
@@ -27,25 +27,12 @@
 
 int place_join(pid_t launcher)
 {
-	const char *mount = cgroup_mount_point();
-	_cleanup_free_ char *text = NULL;
-	char path[PATH_MAX], *line;
-	ssize_t n;
+	char path[PATH_MAX + 16];
+	int r = cgroup_path_of(launcher, path);
 
-	if (!mount)
-		return -ENODATA;
-	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)launcher);
-	n = file_read_all(AT_FDCWD, path, 0, 65536, &text);
-	if (n < 0)
-		return (int)n;
-	/* "0::/path" (cgroups(7)); the line may be the first or follow those of v1 */
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!line)
-		return -ENODATA;
-	line += line == text ? 3 : 4;
-	line[strcspn(line, "\n")] = '\0';
-	if (snprintf(path, sizeof(path), "%s%s/cgroup.procs", mount, line) >= (int)sizeof(path))
-		return -ENAMETOOLONG;
+	if (r < 0)
+		return r;
+	memcpy(path + strlen(path), "/cgroup.procs", sizeof("/cgroup.procs"));
 	return file_write_string(AT_FDCWD, path, "0");
 }
 

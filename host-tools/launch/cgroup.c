@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "cgroup.h"
 
-#include "cgroup-mount.h"
+#include "cgroup-path.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "fd.h"
@@ -22,32 +22,6 @@
 #define PAYLOAD_MAX_DEPTH "64"
 #define DESTROY_DEADLINE_MS 5000
 
-/* The caller's own cgroup as an absolute path on the host. -ENODATA: no cgroup v2. */
-static int own_path(char ret[PATH_MAX])
-{
-	const char *mount_point = cgroup_mount_point();
-	_cleanup_free_ char *text = NULL;
-	ssize_t n;
-	char *line;
-
-	if (!mount_point)
-		return -ENODATA;
-	n = file_read_all(AT_FDCWD, "/proc/self/cgroup", 0, 65536, &text);
-	if (n < 0)
-		return (int)n;
-	/* "0::/path" (cgroups(7)); the line may be the first or follow those of v1 */
-	line = strncmp(text, "0::", 3) == 0 ? text : strstr(text, "\n0::");
-	if (!line)
-		return -ENODATA;
-	line += line == text ? 3 : 4;
-	line[strcspn(line, "\n")] = '\0';
-	if (strncmp(line, "/..", 3) == 0)
-		return -ENODATA; /* outside of the cgroup namespace that we see */
-	if (snprintf(ret, PATH_MAX, "%s%s", mount_point, line[1] ? line : "") >= PATH_MAX)
-		return -ENAMETOOLONG;
-	return 0;
-}
-
 static int make_directory(const char *path)
 {
 	int fd;
@@ -67,8 +41,11 @@ int cgroup_enter_supervisor(bool service)
 	long pid;
 	int r;
 
-	if (!service || own_path(path) < 0)
+	if (!service)
 		return 0;
+	r = cgroup_path_of(0, path);
+	if (r < 0)
+		return r == -ENODATA ? 0 : log_errno(r, "cannot find the own cgroup");
 	memcpy(path + strlen(path), "/supervisor", sizeof("/supervisor"));
 	fd = make_directory(path);
 	if (fd < 0)
@@ -125,7 +102,7 @@ static bool populated(int fd)
 int cgroup_find_payload(bool service, const char *name, struct cgroup *ret)
 {
 	char own[PATH_MAX], *slash;
-	int r = own_path(own);
+	int r = cgroup_path_of(0, own);
 
 	*ret = CGROUP_NULL;
 	if (r == -ENODATA) {

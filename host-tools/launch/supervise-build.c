@@ -121,6 +121,15 @@ static void on_network(int fd, short what, void *arg)
 		give_up_building(s);
 }
 
+static void log_killed(const struct supervisor *s, const char *who, int pidfd)
+{
+	int number = pidfd < 0 ? 0 : helper_signal(pidfd);
+
+	if (number > 0 && !s->killed)
+		log_error("container '%s': %s was killed by signal %d while it was started",
+			s->launch->config.name, who, number);
+}
+
 /* What is to be in the leader's network namespace is made while the builder makes the tree. */
 static int make_network(struct supervisor *s)
 {
@@ -135,6 +144,10 @@ static int make_network(struct supervisor *s)
 		return tell_builder(s, BUILD_NETWORK, NULL, 0);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", s->leader);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
+	if (netns < 0 && errno == ENOENT) { /* a leader that has died says why, or was killed */
+		log_killed(s, "its first process", s->leader_fd);
+		return -ESRCH;
+	}
 	if (netns < 0)
 		return log_errno(-errno, "cannot open the container's network namespace");
 	r = network_helper_go(&s->network, netns);
@@ -208,15 +221,6 @@ static void on_build_message(int fd, short what, void *arg)
 		give_up_building(s);
 	if (r <= 0)
 		(void)event_del(s->socket_event);
-}
-
-static void log_killed(const struct supervisor *s, const char *who, int pidfd)
-{
-	int number = pidfd < 0 ? 0 : helper_signal(pidfd);
-
-	if (number > 0 && !s->killed)
-		log_error("container '%s': %s was killed by signal %d while it was started",
-			s->launch->config.name, who, number);
 }
 
 static void on_builder_end(int fd, short what, void *arg)

@@ -3,7 +3,8 @@
 /*
  * fault [-d FILE CGROUP] PROCESS N kill|fit|ERRNO|list -- CMD…: runs a launcher or an agent, and
  * lets the Nth system call of one of its processes fail, or kills that process there. N may be a
- * call's name, for each of these calls, or NAME:K for the Kth of them. PROCESS is one of
+ * call's name, for each of these calls, or NAME:K for the Kth of them; NAME@FD and NAME:K@FD count
+ * only those whose first argument is that descriptor. PROCESS is one of
  *
  *   P   the launcher, or the agent     H   the builder and its helpers
  *   C   the leader                     N   narthex-network
@@ -49,6 +50,7 @@
 static char arg_process;
 static long arg_n;
 static int arg_number = -1; /* calls of this one; the arg_nth, or with 0 all */
+static int arg_fd = -1;	    /* on this descriptor */
 static int arg_errno;	    /* 0: kill, FIT, LIST */
 
 #define FIT (-1)
@@ -232,6 +234,8 @@ static bool hit(const struct seccomp_notif *request)
 	if (arg_number >= 0 ? request->data.nr != arg_number
 			    : is_hit || (arg_errno != 0 && never_fails(request->data.nr)))
 		return false;
+	if (arg_fd >= 0 && (int)request->data.args[0] != arg_fd)
+		return false;
 	if (process_of((pid_t)request->pid) != arg_process)
 		return false;
 	if (arg_errno == LIST) {
@@ -353,12 +357,16 @@ static _Noreturn void run_detached(const char *file, const char *cgroup, char **
 /* PROCESS N MODE */
 static bool parse_fault(char **argv)
 {
-	char *nth = strchr(argv[2], ':');
+	char *fd = strchr(argv[2], '@'), *nth = strchr(argv[2], ':');
 
 	arg_process = argv[1][0];
 	if (isdigit((unsigned char)argv[2][0])) {
 		arg_n = strtol(argv[2], NULL, 10);
 	} else {
+		if (fd) {
+			*fd = '\0';
+			arg_fd = (int)strtol(fd + 1, NULL, 10);
+		}
 		if (nth) {
 			*nth = '\0';
 			arg_n = strtol(nth + 1, NULL, 10);

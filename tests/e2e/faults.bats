@@ -33,9 +33,9 @@ first() {
   "$BATS_TEST_DIRNAME/faults" H ENOMEM 199 "$(first)"
   "$BATS_TEST_DIRNAME/faults" C ENOMEM 53 "$(first)"
   "$BATS_TEST_DIRNAME/faults" N ENOMEM 127 "$(first)"
-  # these said nothing: who couldn't hear of the leader, and who got no network namespace
+  # these said nothing: who couldn't hear of the leader, and who got no network namespace (HELPER_FD)
   "$BATS_TEST_DIRNAME/faults" H EIO read:1
-  "$BATS_TEST_DIRNAME/faults" N ENOMEM recvmsg:9
+  "$BATS_TEST_DIRNAME/faults" N ENOMEM recvmsg:1@3
 }
 
 @test "the launcher, the builder, the leader or narthex-network is killed at a call: nothing is left" {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -153,6 +154,47 @@ static void test_change(void **state)
 	expect_none("b");
 }
 
+static int find_without_descriptors(const char *asked, const struct exec_user **ret)
+{
+	struct rlimit before, none;
+	int r;
+
+	assert_return_code(getrlimit(RLIMIT_NOFILE, &before), errno);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &none), errno);
+	r = exec_users_find(&users, asked, ret);
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &before), errno);
+	return r;
+}
+
+/* A file that can't be read has not nobody in it, and nothing of that is remembered. */
+static void test_unreadable(void **state)
+{
+	const struct exec_user *user = NULL;
+
+	put(passwd, "root:x:0:0::/r:/bin/rsh\nalice:x:1000:100::/a:/bin/a\n");
+	put(group, "adm:x:4:alice\n");
+	(void)find("77");
+	assert_int_equal(find_without_descriptors("alice", &user), -EMFILE);
+	assert_int_equal(find_without_descriptors("77", &user), -EMFILE);
+	assert_null(user);
+	assert_int_equal(find_without_descriptors("", &user), EMFILE);
+	assert_string_equal(user->home, "/root");
+	assert_int_equal(user->n_groups, 1);
+	expect("", "root", 0, 0, "/r", "/bin/rsh", true);
+	assert_int_equal(find("alice")->n_groups, 2);
+	/* one that fails only when it is read */
+	assert_return_code(unlink(group), errno);
+	assert_return_code(mkdir(group, 0755), errno);
+	assert_int_equal(exec_users_find(&users, "alice", &user), -EISDIR);
+	assert_return_code(rmdir(group), errno);
+	assert_return_code(unlink(passwd), errno);
+	assert_return_code(mkdir(passwd, 0755), errno);
+	assert_int_equal(exec_users_find(&users, "alice", &user), -EISDIR);
+	assert_int_equal(exec_users_find(&users, "0", &user), EISDIR);
+	assert_return_code(rmdir(passwd), errno);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_change),
 		cmocka_unit_test(test_nis),
+		cmocka_unit_test(test_unreadable),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
