@@ -8,6 +8,7 @@ setup_file() {
   # what no container gets by itself, and opening it does nothing
   mknod -m 0600 /dev/loop-control c 10 237
   guest_tree dev
+  install -D /bin/busybox "$containers/dev/usr/local/bin/busybox"
   # somebody's image may bring nodes of its own: fuse
   mknod -m 0666 "$containers/dev/srv/planted" c 10 229
 }
@@ -73,6 +74,41 @@ opens='for f; do if (: <"$f") 2>/dev/null; then echo "$f opens"; else echo "$f d
   run inside dev "$(printf 'set -- /dev/null /dev/loop-control /srv/planted\n%s' "$opens")"
   chmod 0600 /dev/loop-control
   equal "$output" $'/dev/null opens\n/dev/loop-control opens\n/srv/planted does not'
+}
+
+# Makes tun0 and answers pings that are sent into it, as if somebody were at its other end.
+tun='
+use strict;
+open(my $tun, "+<", "/dev/net/tun") or die "open: $!";
+my $request = pack("a16 S x22", "tun0", 0x1001); # a tun, packets alone
+ioctl($tun, 0x400454ca, $request) or die "TUNSETIFF: $!";
+system("busybox ip addr add 10.99.0.1/24 dev tun0 && busybox ip link set tun0 up") == 0 or die;
+my $answerer = fork();
+if (!$answerer) {
+  while (sysread($tun, my $packet, 2048)) {
+    my ($from, $to, $type) = unpack("x12 a4 a4 C", $packet);
+    next unless unpack("C", $packet) == 0x45 && $type == 8;
+    substr($packet, 12, 8) = $to . $from;
+    my $sum = unpack("x22 n", $packet) + 0x800; # as type 8 becomes 0
+    substr($packet, 20, 4) = pack("C C n", 0, 0, ($sum & 0xffff) + ($sum >> 16));
+    syswrite($tun, $packet);
+  }
+}
+system("busybox ping -c 1 -W 20 10.99.0.2 >/dev/null") == 0 and print "pong\n";
+kill("KILL", $answerer);
+'
+
+@test "a service: with /dev/net/tun, as NixOS' enableTun, a program has a network of its own making" {
+  local mode
+  guest_conf dev <<<$'[Files]\nBind=/dev/net/tun\n[Network]\nPrivate=yes'
+  # as udev has it on a real host
+  mode=$(stat -c %a /dev/net/tun)
+  chmod 0666 /dev/net/tun
+  guest_start dev
+  run inside dev "perl -e '$tun'"
+  chmod "$mode" /dev/net/tun
+  equal "$output" pong
+  [ ! -e /sys/class/net/tun0 ]
 }
 
 @test "a service whose unit has no policy has the launcher's" {
