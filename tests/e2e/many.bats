@@ -48,12 +48,12 @@ hundred() { # CMD…: has number n, its last argument, say its name
   done
 }
 
-say_name() { # ADDRESS:PORT
-  timeout $((40 * ease)) socat -t30 - "tcp:$1,retry=300,interval=0.1" </dev/null
+say_name() { # ADDRESS:PORT[,OPTION…]
+  timeout $((40 * ease)) socat -t30 - "tcp:$1" </dev/null
 }
 
-by_address() { # N
-  say_name "10.21.$1.2:80"
+by_address() { # N: it may be on its way still
+  say_name "10.21.$1.2:80,retry=300,interval=0.1"
 }
 
 by_port() { # N
