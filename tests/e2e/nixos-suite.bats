@@ -28,6 +28,9 @@ teardown() {
   systemctl -q stop systemd-networkd.socket systemd-networkd
   rm -f /run/systemd/network/br0.network
   ip link del br0 2>/dev/null || true
+  ip link del dummy-test 2>/dev/null || true
+  systemctl -q stop srv-data.mount 2>/dev/null || true
+  rm -f /run/systemd/system/srv-data.mount
 }
 
 answers() { # NAME
@@ -40,7 +43,7 @@ up() { # NAME: guest_up busybox, and it can be talked to
 }
 
 serves() { # ADDRESS
-  [ "$(timeout 40 socat -t30 - "tcp:$1:80" </dev/null)" = hello ]
+  [ "$(timeout 40 socat -t30 - "tcp:$1:80,connect-timeout=${seconds:-30}" </dev/null)" = hello ]
 }
 
 serve='setsid nc -ll -p 80 -e echo hello >/dev/null 2>&1 </dev/null & for i in $(seq 400); do grep -q :0050 /proc/net/tcp /proc/net/tcp6 && break; usleep 50000; done'
@@ -61,6 +64,7 @@ serve='setsid nc -ll -p 80 -e echo hello >/dev/null 2>&1 </dev/null & for i in $
   serves '[fc00::2]'
   equal "$(narthex show-ip webserver)" 192.168.0.100
   narthex stop webserver
+  seconds=1
   not serves 192.168.0.100
   not serves '[fc00::2]'
 }
@@ -156,7 +160,6 @@ on_the_wire() { # NAME CARD ADDRESS SHAPE
   inside auto 'ip addr show dev dummy-test' >/dev/null
   systemctl stop machines.target
   poll 30 test -e /sys/class/net/dummy-test
-  ip link del dummy-test
 }
 
 @test "restart_networking: a card joins the host's bridge, the bridge restarts with stp, and all is as before" {
@@ -211,5 +214,4 @@ both_ways() { # ADDRESS: of the host's
   systemctl stop srv-data.mount
   equal "$(systemctl is-active container-binder || true)" inactive
   equal "$(systemctl is-active srv-data.mount || true)" inactive
-  rm /run/systemd/system/srv-data.mount
 }
