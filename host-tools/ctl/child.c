@@ -96,7 +96,9 @@ int child_run(const struct child *child)
 	pidfd = pidfd_open(pid, 0);
 	while (read(error_fd, &error, sizeof(error)) < 0 && errno == EINTR)
 		;
-	wait_for(child, pid, pidfd);
+	/* without one, an interrupt waits for the child's own end */
+	if (pidfd >= 0)
+		wait_for(child, pid, pidfd);
 	while (waitid(P_PID, (id_t)pid, &info, WEXITED) < 0 && errno == EINTR)
 		;
 	kill_orphans();

@@ -157,13 +157,15 @@ static int check_owner(struct destroy *d, const char *tree)
 static int refuse_mounts(const char *tree)
 {
 	_cleanup_free_ char *where = NULL;
+	char text[4 * PATH_MAX];
 	int r = tree_find_mount(tree, &where);
 
 	if (r < 0)
 		return log_errno(r, "destroy: cannot list mounts");
 	if (r == 0)
 		return 0;
-	log_error("destroy: something is mounted at %s: unmount it first", where);
+	(void)escape_text(text, sizeof(text), where, strlen(where));
+	log_error("destroy: something is mounted at %s: unmount it first", text);
 	return -EBUSY;
 }
 

@@ -21,6 +21,7 @@
 #include "unpack.h"
 
 #include "cleanup.h"
+#include "kernel.h"
 #include "log.h"
 
 #include <fcntl.h>
@@ -79,6 +80,7 @@ static int drop_capabilities(void)
 int main(int argc, char **argv)
 {
 	struct archive *in = archive_read_new(), *out = archive_write_disk_new();
+	const char *call, *since;
 	int r;
 
 	(void)argv;
@@ -86,6 +88,10 @@ int main(int argc, char **argv)
 	if (argc != 1) {
 		log_error("narthex-unpack is a part of narthex: run 'narthex create --from'");
 		return 2;
+	}
+	if (!kernel_has(KERNEL_MOUNTS, &call, &since)) {
+		log_error("this kernel has no %s: Linux %s is needed", call, since);
+		return EXIT_OWN;
 	}
 	(void)umask(0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

@@ -79,6 +79,28 @@ END
   [ ! -e "$containers/kernels/root/hostname" ]
 }
 
+@test "a verb that lacks a call refuses, names it and the kernel, and has done nothing" {
+  local verb call since words
+  tar -C "$containers/.templates/busybox" -cf "$BATS_TEST_TMPDIR/tar" bin
+  while read -r call since verb; do
+    read -ra words <<<"$verb"
+    run timeout $((30 * ease)) "$deny" "$call" -- narthex "${words[@]}"
+    equal "$verb $call $status" "$verb $call 125"
+    matches "$output" "no $call: Linux $since is needed"
+    [ ! -e "$containers/new" ] && [ ! -e "$conf_dir/new.conf" ]
+    # nor a tree that is half there
+    equal "$(find "$containers" -maxdepth 1 -newer "$BATS_TEST_TMPDIR/tar" ! -path "$containers")" ''
+  done <<END
+openat2 5.6 list
+pidfd_open 5.3 status kernels
+pidfd_send_signal 5.1 reload kernels
+open_tree 5.2 create new --from $BATS_TEST_TMPDIR/tar
+move_mount 5.2 create new --from $BATS_TEST_TMPDIR/tar
+fsopen 5.2 create new --from $BATS_TEST_TMPDIR/tar
+mount_setattr 5.12 create new --from $BATS_TEST_TMPDIR/tar
+END
+}
+
 @test "a client does without clone3, close_range, pidfd_open, the mount calls and SO_PASSRIGHTS" {
   local call
   for call in clone3 close_range pidfd_open pidfd_send_signal open_tree mount_setattr fsopen SO_PASSRIGHTS; do
@@ -112,5 +134,6 @@ END
 clone3 5.3
 close_range 5.9
 pidfd_open 5.3
+pidfd_send_signal 5.1
 END
 }
