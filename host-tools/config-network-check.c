@@ -289,10 +289,11 @@ static int check_ports(const struct container_config *config, const char *where)
 {
 	int r = 0;
 
-	if (config->n_ports > 0 && !config->local_address.family && !config->local_address6.family)
-		return fault(where, "Port= without LocalAddress= or LocalAddress6=: set what "
-				    "the ports are to lead to (an address that the container gets "
-				    "by DHCP or router advertisements is not known to the host)");
+	if (config->n_ports > 0 && !config->veth)
+		return fault(where, "Port= without a link to lead it over: set HostAddress= and "
+				    "LocalAddress=, Bridge=, Zone= or VirtualEthernet=yes");
+	if (config_ports_follow(config))
+		return 0;
 	for (size_t i = 0; i < config->n_ports; i++) {
 		const struct config_port *port = &config->ports[i];
 		bool six = port->address.family == AF_INET6;

@@ -132,6 +132,12 @@ bool config_ports_meet(const struct config_port *a, const struct config_port *b)
 	       (!a->interface[0] || !b->interface[0] || strcmp(a->interface, b->interface) == 0);
 }
 
+bool config_ports_follow(const struct container_config *config)
+{
+	return config->n_ports > 0 && !config->local_address.family &&
+	       !config->local_address6.family;
+}
+
 const char *config_port_text(const struct config_port *port, char text[CONFIG_PORT_TEXT_SIZE])
 {
 	char address[INET6_ADDRSTRLEN] = "";

@@ -333,6 +333,9 @@ bool config_port_is_any(const struct config_port *port);
 /* Whether something that arrives at the host could be meant for both. */
 bool config_ports_meet(const struct config_port *a, const struct config_port *b);
 
+/* Whether ports lead to whatever address the container has: Port= without LocalAddress=. */
+bool config_ports_follow(const struct container_config *config);
+
 /* "tcp:[::1]%lo:8080", the host's side of a port. Returns text. */
 #define CONFIG_PORT_TEXT_SIZE 96
 const char *config_port_text(const struct config_port *port, char text[CONFIG_PORT_TEXT_SIZE]);

@@ -42,6 +42,7 @@ struct launch {
 	char *bundle;		 /* the directory that appears at /run/host/narthex; NULL: none */
 	struct ports *ports;	 /* the host's that are forwarded to it */
 	struct bridge_watch *bridges;  /* looks at config's bridges */
+	struct address_follow *follow; /* looks after where config's ports lead */
 	struct seccomp_program filter; /* with the changes of SystemCallFilter= */
 	char **argv;		       /* for the next launcher in this process */
 };

@@ -151,7 +151,8 @@ int network_helper_change(
 	return network_helper_finish(&helper);
 }
 
-int network_helper_attach(const struct container_config *config)
+/* The pidfd of one that gets no answer and gives none. */
+static int start_alone(const char *task, const struct container_config *config, int fd)
 {
 	_cleanup_free_ char **argv = calloc(count_lines(config) + 4, sizeof(*argv));
 	int r;
@@ -159,11 +160,22 @@ int network_helper_attach(const struct container_config *config)
 	if (!argv)
 		return log_errno(-ENOMEM, "cannot start " PROGRAM);
 	argv[0] = (char *)PROGRAM;
-	argv[1] = (char *)"--attach";
+	argv[1] = (char *)task;
 	argv[2] = config->name;
 	(void)add_lines(argv + 3, config);
-	r = helper_start(PROGRAM, argv, -EBADF);
+	r = helper_start(PROGRAM, argv, fd);
 	return r < 0 ? log_errno(r, "cannot start " PROGRAM) : r;
+}
+
+int network_helper_attach(const struct container_config *config)
+{
+	return start_alone("--attach", config, -EBADF);
+}
+
+/* The namespace is its HELPER_FD. */
+int network_helper_follow(const struct container_config *config, int netns_fd)
+{
+	return start_alone("--follow", config, netns_fd);
 }
 
 int network_helper_cleanup(const char *name)

@@ -119,11 +119,14 @@ static void take_source(const struct nlmsghdr *message, void *userdata)
 		(void)mnl_attr_parse(message, sizeof(struct rtmsg), take_attribute, userdata);
 }
 
-/* The host's address towards the container: family 0 for none. On a bridge the kernel knows. */
+/* The host's address towards the container: family 0 for none. One that we haven't set the kernel
+ * knows. */
 static void find_source(struct netlink *netlink, const struct container_config *config, int family,
 	struct config_address *ret)
 {
 	const struct config_address *local = nat_local(config, family);
+	const struct config_address *known =
+		family == AF_INET6 ? &config->host_address6 : &config->host_address;
 	struct config_address source = { .family = family };
 	struct rtmsg header = {
 		.rtm_family = (uint8_t)family,
@@ -132,8 +135,8 @@ static void find_source(struct netlink *netlink, const struct container_config *
 
 	if (!local->family)
 		return;
-	if (!config->bridge[0]) {
-		*ret = family == AF_INET6 ? config->host_address6 : config->host_address;
+	if (!config->bridge[0] && known->family) {
+		*ret = *known;
 		return;
 	}
 	netlink_begin(netlink, RTM_GETROUTE, 0, &header, sizeof(header), "ask for a route");

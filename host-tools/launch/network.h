@@ -48,6 +48,22 @@ int network_change(
 int network_attach(const struct container_config *config);
 
 /*
+ * Where ports lead without LocalAddress= (config_ports_follow()): to those given, family 0 for none,
+ * if they are still there, else the first ones that the host reaches over the container's link;
+ * family 0 where there are none. netns_fd: as above. Logs. 1; 0: there are addresses, but none that
+ * the host reaches; -errno.
+ */
+int network_find_addresses(const struct container_config *config, int netns_fd,
+	struct config_address *address, struct config_address *address6);
+
+/*
+ * Keeps these ports leading to the addresses that the container has (nat_apply(),
+ * nat_open()), until this process is killed. netns_fd: as above. Logs. Returns -errno when it can't
+ * go on.
+ */
+int network_follow(const struct container_config *config, int netns_fd);
+
+/*
  * Removes what network_setup() left on the host for name, if anything (after a crash; in the usual
  * case the pair dies with the namespace). Not needed before network_setup(). Quiet when there is
  * nothing, or a stranger's. 0 or -errno, logged.

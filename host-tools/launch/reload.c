@@ -13,6 +13,7 @@
 #include "reload.h"
 
 #include "../reload-binds.h"
+#include "address-follow.h"
 #include "bridge-watch.h"
 #include "cleanup.h"
 #include "fd.h"
@@ -202,6 +203,9 @@ static void finish(struct reload *reload, bool ok)
 				reload->launch->bridges, reload->base, &reload->launch->config);
 		}
 	}
+	if (!reload->dry_run)
+		address_follow_start(reload->launch->follow, reload->base, &reload->launch->config,
+			reload->leader);
 	ports_settle(reload->launch->ports, reload->launch->state.dir_fd,
 		reload->launch->config.ports, reload->launch->config.n_ports);
 	if (fclose(reload->answer) == 0)
@@ -434,6 +438,8 @@ void reload_start(struct reload *reload, struct event_base *base, struct launch 
 			reload_plan_has(&reload->plan, RELOAD_HOSTNAME))) {
 		r = ports_reserve(launch->ports, launch->config.name, reload->plan.merged.ports,
 			reload->plan.merged.n_ports);
+		/* it knows the old configuration, and may have something to do just then */
+		address_follow_stop(launch->follow);
 		if (r >= 0)
 			r = start_process(reload, guest);
 		if (r >= 0) {
@@ -451,6 +457,7 @@ void reload_abort(struct reload *reload)
 	if (!reload->launch)
 		return;
 	kill_process(reload);
+	reload->leader = 0;
 	log_copy_to(reload->answer);
 	log_error("the container has ended while it was changed");
 	finish(reload, false);

@@ -119,6 +119,8 @@ static void on_network(int fd, short what, void *arg)
 	supervise_free_event(&s->network_event);
 	if (network_helper_finish(&s->network) < 0 || tell_builder(s, BUILD_NETWORK, NULL, 0) < 0)
 		give_up_building(s);
+	else
+		address_follow_start(&s->follow, s->base, &s->launch->config, s->leader);
 }
 
 static void log_killed(const struct supervisor *s, const char *who, int pidfd)

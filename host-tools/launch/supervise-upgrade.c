@@ -111,12 +111,14 @@ static void stop_helpers(struct supervisor *s)
 		s->machined.boots = 0;
 	machined_stop(&s->machined);
 	bridge_watch_stop(&s->bridges);
+	address_follow_stop(&s->follow);
 }
 
 static void start_helpers(struct supervisor *s)
 {
 	bridge_watch_start(&s->bridges, s->base, &s->launch->config);
 	bridge_watch_attach(&s->bridges);
+	address_follow_start(&s->follow, s->base, &s->launch->config, s->leader);
 	if (s->announced)
 		machined_register(&s->machined, s->base, s->launch, s->leader);
 }

@@ -205,6 +205,7 @@ static void end_guest(struct supervisor *s, siginfo_t *ret_info)
 	supervise_free_event(&s->network_event);
 	(void)network_helper_finish(&s->network);
 	reload_abort(&s->reload);
+	address_follow_stop(&s->follow);
 	supervise_abort_upgrade(s);
 	live_binds_close(&s->live_binds);
 	if (s->builder_fd >= 0) {
@@ -370,6 +371,7 @@ static void done(struct supervisor *s)
 	if (s->base)
 		event_base_free(s->base);
 	launch->bridges = NULL;
+	launch->follow = NULL;
 	launch->ports = NULL;
 }
 
@@ -387,11 +389,13 @@ static void init(struct supervisor *s, struct launch *launch)
 		.machined = MACHINED_NULL,
 		.network = NETWORK_HELPER_NULL,
 		.bridges = BRIDGE_WATCH_NULL,
+		.follow = ADDRESS_FOLLOW_NULL,
 		.resolv = RESOLV_WATCH_NULL,
 		.reload = RELOAD_NULL,
 		.upgrade = UPGRADE_NULL,
 	};
 	launch->bridges = &s->bridges;
+	launch->follow = &s->follow;
 	launch->ports = &s->ports;
 }
 

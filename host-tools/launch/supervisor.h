@@ -4,6 +4,7 @@
 /* What the files of the supervisor, supervise*.c, share: its state, and what they call of each
  * other. Everything runs in its one loop. */
 
+#include "address-follow.h"
 #include "bridge-watch.h"
 #include "console.h"
 #include "control.h"
@@ -43,6 +44,7 @@ struct supervisor {
 	struct machined machined;
 	struct network_helper network;
 	struct bridge_watch bridges;
+	struct address_follow follow;
 	struct resolv_watch resolv;
 	struct ports ports;
 	struct reload reload;

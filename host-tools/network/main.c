@@ -10,6 +10,8 @@
  *                                    waits for it, too, and makes of what is there what is to be
  *   narthex-network --attach NAME [SETTING]…
  *                                    puts its links on bridges that have been made anew
+ *   narthex-network --follow NAME [SETTING]…
+ *                                    has ports lead to the addresses in the one that HELPER_FD is
  *   narthex-network --cleanup NAME   removes what a crashed launcher left on the host
  *
  * The assignments are those of the configuration that are about the network, in its order. Started
@@ -98,6 +100,30 @@ static int attach(char *const *argv)
 	return r;
 }
 
+static int follow(char *const *argv)
+{
+	struct container_config config = {};
+	int r = read_config(&config, argv[2], argv + 3);
+
+	if (r >= 0)
+		r = network_follow(&config, HELPER_FD);
+	config_done(&config);
+	return r;
+}
+
+/* Where ports follow the container's address, they don't leave it until somebody looks. */
+static int apply_nat(const struct container_config *config, int netns)
+{
+	struct container_config now = *config; /* what it points to is config's */
+	int r = 0;
+
+	if (config_ports_follow(config))
+		r = network_find_addresses(config, netns, &now.local_address, &now.local_address6);
+	if (r >= 0)
+		r = nat_apply(&now);
+	return r >= 0 && nat_is_needed(&now) ? nat_open(&now) : r;
+}
+
 /* The packet filter changes as a whole or not at all. */
 static int change_all(
 	const struct container_config *old, const struct container_config *new, int netns)
@@ -106,12 +132,10 @@ static int change_all(
 
 	if (r < 0 || !(nat_is_needed(old) || nat_is_needed(new)))
 		return r;
-	r = nat_apply(new);
-	if (r >= 0 && nat_is_needed(new))
-		r = nat_open(new);
+	r = apply_nat(new, netns);
 	if (r >= 0)
 		return r;
-	(void)nat_apply(old);
+	(void)apply_nat(old, netns);
 	(void)network_change(new, old, netns);
 	return r;
 }
@@ -151,6 +175,8 @@ int main(int argc, char **argv)
 		return network_cleanup(argv[2]) < 0;
 	if (argc >= 3 && strcmp(argv[1], "--attach") == 0)
 		return attach(argv) < 0;
+	if (argc >= 3 && strcmp(argv[1], "--follow") == 0)
+		return follow(argv) < 0;
 	if (argc >= 4 && strcmp(argv[1], "--change") == 0)
 		return change(argv) < 0;
 	if (argc < 2 || argv[1][0] == '-') {

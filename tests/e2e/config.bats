@@ -77,7 +77,7 @@ Network|Port=80:65536|Port=80:65536: '65536' is no port
 Network|Port=10.0.0.256:80|'10.0.0.256' is no IPv4 address
 Network|Port=[fd00::1]80|Port=\[fd00::1\]80: must be
 Network|Port=%a/b:80|'a/b' is not the name of an interface
-Network|Port=80|Port= without LocalAddress=
+Network|Port=80|Port= without a link to lead it over
 Network|Masquerade=maybe|Masquerade=maybe: must be yes or no
 Network|Masquerade=yes|Masquerade= without a link
 Network|Prvate=yes|unknown key Prvate=.*did you mean Private=

@@ -116,11 +116,16 @@ END
   guest_remove nsp
 }
 
+# A tree whose init asks for a lease.
+lease_tree() { # NAME
+  guest_tree "$1" busybox
+  printf '#!/bin/sh\n[ "$1" = bound ] && ip addr add "$ip/$mask" dev "$interface"; exit 0\n' >"$containers/$1/usr/lease"
+  chmod +x "$containers/$1/usr/lease"
+  printf '::sysinit:/bin/udhcpc -i eth0 -s /usr/lease -t 40 -n -q\n' >>"$containers/$1/etc/inittab"
+}
+
 @test "a DHCP client of a guest without systemd gets a lease" {
-  guest_tree bb busybox
-  printf '#!/bin/sh\n[ "$1" = bound ] && ip addr add "$ip/$mask" dev "$interface"; exit 0\n' >"$containers/bb/usr/lease"
-  chmod +x "$containers/bb/usr/lease"
-  printf '::sysinit:/bin/udhcpc -i eth0 -s /usr/lease -t 40 -n -q\n' >>"$containers/bb/etc/inittab"
+  lease_tree bb
   guest_conf bb <<<$'[Network]\nBridge=lanbr'
   guest_start bb
   poll 30 leased bb
@@ -129,4 +134,80 @@ END
 
 leased() { # NAME
   [[ $(inside "$1" 'ip -o -4 addr show eth0') =~ inet\ 192\.168\.90\.1[0-5][0-9] ]]
+}
+
+# Where port 18080 leads, as the packet filter has it.
+leads_to() { # NAME
+  nft list table inet "narthex-$1" | sed -n '/prerouting/,/}/s/.*dnat ip6\{0,1\} to //p' | sort | tr '\n' ' '
+}
+
+leads() { # NAME WANTED
+  [ "$(leads_to "$1")" = "$2" ]
+}
+
+lease_of() { # NAME
+  inside "$1" 'ip -o -4 addr show eth0' | sed -n 's/.*inet \([0-9.]*\).*/\1/p'
+}
+
+served() { # ADDRESS:PORT
+  timeout 30 busybox wget -qO- "http://$1/passwd"
+}
+
+follower() { # NAME
+  pgrep -f "^narthex-network --follow $1 "
+}
+
+@test "Port= without LocalAddress= leads to the lease, to whatever address comes after it, and to none that isn't the container's" {
+  local lease
+  lease_tree dyn
+  guest_conf dyn <<<$'[Network]\nBridge=lanbr\nPort=18080:80'
+  guest_start dyn
+  inside dyn 'httpd -p 80 -h /etc'
+  poll 30 leased dyn
+  lease=$(lease_of dyn)
+  poll 30 leads dyn "$lease:80 "
+  equal "$(served 127.0.0.1:18080)" "$(cat "$containers/dyn/etc/passwd")"
+  equal "$(served 192.168.90.1:18080)" "$(cat "$containers/dyn/etc/passwd")"
+  # one more changes nothing, and comes into its own when the first is gone
+  inside dyn 'ip addr add 192.168.90.8/24 dev eth0; ip -6 addr add fd90::8/64 dev eth0'
+  # the host has no way to that one yet
+  ip addr add fd90::1/64 dev lanbr nodad
+  poll 30 leads dyn "$lease:80 [fd90::8]:80 "
+  inside dyn "ip addr del $lease/24 dev eth0; ip addr add 192.168.90.8/24 dev eth0 2>/dev/null; true"
+  poll 30 leads dyn '192.168.90.8:80 [fd90::8]:80 '
+  # the host's own, one that is elsewhere, nobody's
+  inside dyn 'ip addr flush dev eth0; ip addr add 192.168.90.1/32 dev eth0; ip addr add 127.0.0.5/32 dev eth0; ip addr add 192.0.2.5/32 dev eth0; ip addr add 192.0.2.6/32 dev lo'
+  poll 30 leads dyn ''
+  inside dyn 'ip addr flush dev eth0; ip addr add 192.168.90.9/24 dev eth0'
+  poll 30 leads dyn '192.168.90.9:80 '
+}
+
+@test "so it does after a reload, with another launcher, after a reboot, until the container's end" {
+  local before launcher=/usr/lib/narthex/narthex-launch
+  guest_conf dyn <<<$'[Network]\nBridge=lanbr\nPort=18081:80'
+  narthex reload dyn
+  equal "$(leads_to dyn)" '192.168.90.9:80 '
+  equal "$(served 127.0.0.1:18081)" "$(cat "$containers/dyn/etc/passwd")"
+  before=$(follower dyn)
+  # another file of the same name, as a package puts there
+  cp -a $launcher $launcher.new
+  mv $launcher.new $launcher
+  narthex reload --launcher dyn
+  poll 30 another_follower dyn "$before"
+  inside dyn 'ip addr del 192.168.90.9/24 dev eth0; ip addr add 192.168.90.10/24 dev eth0'
+  poll 30 leads dyn '192.168.90.10:80 '
+  narthex reboot dyn
+  poll 30 leased dyn
+  poll 30 leads dyn "$(lease_of dyn):80 "
+  guest_conf dyn <<<$'[Network]\nBridge=lanbr\nLocalAddress=192.168.90.12/24\nPort=18081:80'
+  narthex reload dyn
+  equal "$(leads_to dyn)" '192.168.90.12:80 '
+  equal "$(follower dyn)" ''
+  guest_remove dyn
+}
+
+another_follower() { # NAME OLD-PID
+  local now
+  now=$(follower "$1")
+  [ -n "$now" ] && [ "$now" != "$2" ]
 }
