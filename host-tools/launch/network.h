@@ -48,10 +48,10 @@ int network_change(
 int network_attach(const struct container_config *config);
 
 /*
- * Where ports lead without LocalAddress= (config_ports_follow()): to those given, family 0 for none,
- * if they are still there, else the first ones that the host reaches over the container's link;
- * family 0 where there are none. netns_fd: as above. Logs. 1; 0: there are addresses, but none that
- * the host reaches; -errno.
+ * Where ports lead without LocalAddress= (config_ports_follow()): to those given, family 0 for
+ * none, if they are still there, else the first ones that the host reaches over the container's
+ * link; family 0 where there are none. netns_fd: as above. Logs. 1; 0: there are addresses, but
+ * none that the host reaches; -errno.
  */
 int network_find_addresses(const struct container_config *config, int netns_fd,
 	struct config_address *address, struct config_address *address6);
