@@ -2,26 +2,23 @@
 #include "exec-answer.h"
 
 #include "log.h"
+#include "shortage.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-
-#define SHORT_TRIES 20 /* a millisecond each, while the kernel is short of memory */
 
 static void answer(int fd, const struct exec_message *message)
 {
 	char buf[EXEC_TEXT_MAX + 64];
 	size_t n = exec_message_write(buf, message);
 
+	unsigned int tries = 0;
+
 	/* there are three of them at most: they always fit */
-	for (int i = 0; fd >= 0 && i < SHORT_TRIES; i++) {
-		if (send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
-			(errno != ENOMEM && errno != ENOBUFS))
-			return;
-		(void)poll(NULL, 0, 1);
-	}
+	while (fd >= 0 && send(fd, buf, n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+		shortage_passes(-errno, &tries))
+		;
 }
 
 static struct exec_string string(const char *text)

@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "pty.h"
+#include "shortage.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -33,7 +34,6 @@
  */
 
 #define TURN (64 * 1024)
-#define SHORT_TRIES 20 /* a millisecond each, while the kernel is short of memory */
 #define INPUT_PIPE_SIZE (16 * 1024)
 #define DRAIN_MAX (136 * 1024)
 #define EOF_SOON_USEC 20000 /* until the session has read what came before */
@@ -70,17 +70,15 @@ static ssize_t discard(int fd)
 /* As splice(2), with -errno. That the kernel is short of memory is no end and no loss. */
 static ssize_t move(int from, int to, size_t n)
 {
-	for (int i = 0;; i++) {
-		ssize_t done = splice(from, NULL, to, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+	unsigned int tries = 0;
+	ssize_t done;
 
-		if (done >= 0)
-			return done;
-		if (errno != ENOMEM && errno != ENOBUFS)
-			return -errno;
-		if (i == SHORT_TRIES)
-			return -EAGAIN;
-		(void)poll(NULL, 0, 1);
-	}
+	do {
+		done = splice(from, NULL, to, NULL, n, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+		if (done < 0)
+			done = -errno;
+	} while (done < 0 && shortage_passes((int)done, &tries));
+	return done == -ENOMEM || done == -ENOBUFS ? -EAGAIN : done;
 }
 
 /* From source into an empty pipe. 1: got something; 0: nothing now, or never again (eof). */

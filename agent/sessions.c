@@ -17,12 +17,16 @@
 #define FLUSH_AFTER_USEC 50000
 #define SHORT_USEC 1000000
 
+/* Unless it is to come anyway. */
+static void come(struct event *timer, const struct timeval *after)
+{
+	if (!event_pending(timer, EV_TIMEOUT, NULL))
+		(void)event_add(timer, after);
+}
+
 void sessions_sweep_later(struct sessions *sessions)
 {
-	static const struct timeval later = { .tv_sec = SWEEP_INTERVAL_SEC };
-
-	if (!event_pending(&sessions->sweep, EV_TIMEOUT, NULL))
-		(void)event_add(&sessions->sweep, &later);
+	come(&sessions->sweep, &(struct timeval){ .tv_sec = SWEEP_INTERVAL_SEC });
 }
 
 static void on_sweep(evutil_socket_t fd, short what, void *arg)
@@ -37,10 +41,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
 
 static void flush_later(struct sessions *sessions)
 {
-	static const struct timeval later = { .tv_usec = FLUSH_AFTER_USEC };
-
-	if (!event_pending(&sessions->flush, EV_TIMEOUT, NULL))
-		(void)event_add(&sessions->flush, &later);
+	come(&sessions->flush, &(struct timeval){ .tv_usec = FLUSH_AFTER_USEC });
 }
 
 static void on_flush(evutil_socket_t fd, short what, void *arg)

@@ -84,11 +84,8 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 
 static int check(const struct verb *verb, const struct exec_request *q)
 {
-	/* a script's variable that is not set must not make its command root's */
-	if (q->user && !*q->user) {
-		log_error("%s: --user= is empty: for root, leave it out", verb->name);
+	if (verb_check_user(verb, q->user) != 0)
 		return STATUS_USAGE;
-	}
 	if (q->directory && q->directory[0] != '/') {
 		log_error("%s: --workdir=%s: must be an absolute path", verb->name, q->directory);
 		return STATUS_USAGE;

@@ -76,10 +76,8 @@ int cmd_shell(const struct verb *verb, int argc, char **argv)
 		return status;
 	if (argc - first != (q->place.root ? 0 : 1))
 		return verb_usage(verb);
-	if (q->user && !*q->user) {
-		log_error("%s: --user= is empty: for root, leave it out", verb->name);
+	if (verb_check_user(verb, q->user) != 0)
 		return STATUS_USAGE;
-	}
 	q->place.name = argv[first];
 	/* a script on stdin gets a shell without a terminal, as with ssh */
 	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))

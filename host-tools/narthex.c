@@ -175,11 +175,10 @@ static bool is_host(const char *word)
 	       strncmp(word, "--host=", 7) == 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const struct verb *verb;
 
-	log_init("narthex");
 	if (argc > 1 && is_host(argv[1]) && !move_host(argc, argv))
 		return STATUS_USAGE;
 	if (argc < 2) {
@@ -200,4 +199,13 @@ int main(int argc, char **argv)
 	if (verb_find(ctl_verbs, argv[1]))
 		return run_ctl(argv + 1);
 	return refuse_verb(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	log_init("narthex");
+	status = run(argc, argv);
+	return verb_end_output(argc > 1 ? argv[1] : "help", status);
 }

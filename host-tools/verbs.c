@@ -5,6 +5,7 @@
 #include "nearest.h"
 #include "remote.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,6 +53,28 @@ int verb_usage(const struct verb *verb)
 	log_error("usage: narthex %s %s; more with 'narthex help %s'", verb->name, verb->args,
 		verb->name);
 	return STATUS_USAGE;
+}
+
+int verb_check_user(const struct verb *verb, const char *user)
+{
+	/* a script's variable that is not set must not make its command root's */
+	if (!user || *user)
+		return 0;
+	log_error("%s: --user= is empty: for root, leave it out", verb->name);
+	return STATUS_USAGE;
+}
+
+int verb_end_output(const char *verb, int status)
+{
+	errno = 0;
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+		return status;
+	/* what was written before may have failed: why isn't known any more */
+	if (errno != 0)
+		log_errno(-errno, "%s: cannot write to standard output", verb);
+	else
+		log_error("%s: cannot write to standard output", verb);
+	return STATUS_FAILED;
 }
 
 static int refuse_option(const struct verb *verb, const char *given)

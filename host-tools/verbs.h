@@ -56,6 +56,15 @@ int verb_parse(const struct verb *verb, int argc, char **argv,
 /* "Try 'narthex help VERB'." on stderr; returns STATUS_USAGE. */
 int verb_usage(const struct verb *verb);
 
+/* --user=: one that is empty is refused. The status, 0 when all is well. */
+int verb_check_user(const struct verb *verb, const char *user);
+
+/*
+ * The last of a verb: what it has written on stdout must have arrived. Returns status, or
+ * STATUS_FAILED after having said why. A reader who has left needs no word.
+ */
+int verb_end_output(const char *verb, int status);
+
 extern const struct verb_option exec_options[], login_options[], run_options[], shell_options[];
 int cmd_attach(const struct verb *verb, int argc, char **argv);
 int cmd_exec(const struct verb *verb, int argc, char **argv);

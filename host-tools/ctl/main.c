@@ -10,7 +10,6 @@
 #include "log.h"
 #include "register-machine.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,21 +50,6 @@ static bool check_kernel(const char *verb)
 	return false;
 }
 
-/* A full disk must not look like an answer of nothing. A reader who has left needs no word. */
-static int end_output(const char *verb, int status)
-{
-	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return status;
-	if (errno == EPIPE)
-		return status;
-	if (errno != 0)
-		log_errno(-errno, "%s: cannot write to standard output", verb);
-	else
-		log_error("%s: cannot write to standard output", verb);
-	return STATUS_FAILED;
-}
-
 int main(int argc, char **argv)
 {
 	const struct verb *known = argc > 0 ? verb_find(ctl_verbs, argv[0]) : NULL;
@@ -82,7 +66,7 @@ int main(int argc, char **argv)
 			verb.options = parts[i].options;
 			verb.run = parts[i].run;
 			verb.interspersed = true;
-			return end_output(verb.name, verb.run(&verb, argc, argv));
+			return verb_end_output(verb.name, verb.run(&verb, argc, argv));
 		}
 	log_error("narthex-ctl is a part of narthex: run 'narthex VERB'");
 	return STATUS_USAGE;

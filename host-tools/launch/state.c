@@ -319,8 +319,7 @@ void state_release(struct state *state)
 	if (state->dir_fd >= 0 && state->lock_fd >= 0) {
 		/* the interface dies with its namespace; deleting it would take the kernel 30 ms */
 		remove_files(state);
-		if (state->private_fd >= 0)
-			remove_name(state, state->dir_fd, "private", AT_REMOVEDIR);
+		remove_name(state, state->dir_fd, "private", AT_REMOVEDIR);
 	}
 	if (state->dir_fd >= 0 && state->lock_fd >= 0 && !state->is_unclean) {
 		/* the lock goes last, and its directory with it: from here on a new start may come

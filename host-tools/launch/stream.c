@@ -137,14 +137,22 @@ static void end_text(struct stream *s)
 		s->buffer[s->end++] = '\n';
 }
 
+/* EIO of a terminal: nobody has its other end. One that was hung up says that to isatty(3), too. */
+static bool has_gone(int r, int fd)
+{
+	return r == -EPIPE || r == -ECONNRESET || (r == -EIO && (isatty(fd) || errno == EIO));
+}
+
 /* Once: a guest may write on, into nothing. That the other end or its terminal has gone is no news.
  */
-static void log_failure(struct stream *s, const char *verb)
+static void log_failure(struct stream *s, const char *verb, int fd)
 {
-	if (errno == EPIPE || errno == ECONNRESET || errno == EIO || s->has_failed)
+	int r = -errno;
+
+	if (s->has_failed || has_gone(r, fd))
 		return;
 	s->has_failed = true;
-	(void)log_errno(-errno, "cannot %s the container's input or output", verb);
+	(void)log_errno(r, "cannot %s the container's input or output", verb);
 }
 
 /* Reads once. False: nothing there now. */
@@ -170,7 +178,7 @@ static bool fill(struct stream *s)
 	if (n < 0 && errno == EIO && s->revive && s->revive(s->arg))
 		return false;
 	if (n < 0)
-		log_failure(s, "read");
+		log_failure(s, "read", s->from);
 	if (n <= 0 || (s->filter && !s->filter(s->arg, data, (size_t)n))) {
 		s->ended = true;
 		if (s->lines)
@@ -206,7 +214,7 @@ static bool flush(struct stream *s)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	if (n < 0) {
-		log_failure(s, "write");
+		log_failure(s, "write", s->to);
 		/* Nobody reads any more. A writer is to learn it (SIGPIPE), but behind a terminal
 		 * it can't: it would only get stuck, so what it says goes nowhere. */
 		s->ended = s->ended || !s->revive;

@@ -36,6 +36,8 @@ first() {
   # these said nothing: who couldn't hear of the leader, and who got no network namespace (HELPER_FD)
   "$BATS_TEST_DIRNAME/faults" H EIO read:1
   "$BATS_TEST_DIRNAME/faults" N ENOMEM recvmsg:1@3
+  # and this left a directory: of the launcher's it is the second
+  "$BATS_TEST_DIRNAME/faults" P EPERM fchmod:2
 }
 
 @test "the launcher, the builder, the leader or narthex-network is killed at a call: nothing is left" {

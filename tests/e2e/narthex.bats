@@ -15,6 +15,12 @@ src=$(realpath "$BATS_TEST_DIRNAME/../..")
   equal "$(narthex run --help)" "$output"
   run -0 narthex --version
   matches "$output" '^narthex [0-9]'
+  local words
+  for words in help --help --version 'help run' 'exec --help'; do
+    # shellcheck disable=SC2086 # words
+    run -125 bash -c 'narthex "$@" 2>&1 >/dev/full' - $words
+    matches "$output" 'cannot write to standard output'
+  done
 }
 
 @test "a wrong command line is status 2, and says what may have been meant" {

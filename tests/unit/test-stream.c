@@ -411,6 +411,21 @@ static void a_terminal_without_a_slave_ends_or_is_revived(void **state)
 	stream.revive = NULL;
 	(void)close(slave);
 	assert_true(loop_until(base, has_ended, NULL, 20));
+	assert_false(stream.has_failed);
+	(void)close(to[1]);
+}
+
+/* Of a terminal EIO is the end, as above; a file that says it hasn't been read. */
+static void an_error_is_no_end(void **state)
+{
+	int from = open("/proc/self/mem", O_RDONLY | O_CLOEXEC), to[2];
+	char byte;
+
+	make_pair(END_PIPE, false, to);
+	assert_true(from >= 0 && read(from, &byte, 1) < 0 && errno == EIO);
+	assert_int_equal(stream_start(&stream, base, from, to[0]), 0);
+	assert_true(loop_until(base, has_ended, NULL, 20));
+	assert_true(stream.has_failed);
 	(void)close(to[1]);
 }
 
@@ -686,6 +701,7 @@ int main(void)
 		TEST(a_reader_that_went_ends_it),
 		TEST(a_terminal_is_read_on_when_the_reader_went),
 		TEST(a_terminal_without_a_slave_ends_or_is_revived),
+		TEST(an_error_is_no_end),
 		TEST(a_filter_can_stop_it),
 		TEST(finish_copies_what_is_left),
 		TEST(finish_ends_the_last_line),
