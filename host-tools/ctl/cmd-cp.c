@@ -50,7 +50,8 @@ struct tree {
 
 struct cp {
 	bool archive;
-	const char *root; /* of --root */
+	const char *root;	    /* of --root */
+	const struct place *source; /* what is being copied */
 	struct progress progress;
 	uint64_t total;
 };
@@ -319,14 +320,15 @@ static int on_progress(void *userdata, uint64_t bytes)
 static void on_problem(void *userdata, const char *path, int error, const char *what)
 {
 	struct cp *cp = userdata;
-	char text[PATH_MAX];
+	char text[PATH_MAX], source[PATH_MAX];
 
 	progress_clear(&cp->progress);
 	(void)escape_text(text, sizeof(text), path, strlen(path));
+	(void)escape_text(source, sizeof(source), cp->source->text, strlen(cp->source->text));
 	if (what)
-		log_error("cp: '%s' is not copied: %s", text, what);
+		log_error("cp: %s: '%s' is not copied: %s", source, text, what);
 	else
-		log_errno(error, "cp: '%s' is not copied", text);
+		log_errno(error, "cp: %s: '%s' is not copied", source, text);
 }
 
 static int copy_one(struct cp *cp, const struct place *from, const struct place *to)
@@ -343,6 +345,7 @@ static int copy_one(struct cp *cp, const struct place *from, const struct place 
 	int r;
 
 	cp->total = 0;
+	cp->source = from;
 	if (fstatat(from->dir_fd, from->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
 		cp->total = (uint64_t)st.st_size;
 	r = tree_copy(&copy,
