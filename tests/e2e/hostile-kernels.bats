@@ -65,6 +65,22 @@ END
   done
 }
 
+# The builder's Kth call of fsconfig is the one that says whose the procfs is: one option of many, which a kernel either
+# knows or refuses.
+@test "a launcher does without the option pidns of procfs: a process goes in" {
+  local launch k more=()
+  [ "$flavour" = userns ] || more=(--set Exec.PrivateUsers=no)
+  launch=(/usr/lib/narthex/narthex-launch --foreground --root "$containers/.templates/busybox" --name old --set Exec.Boot=no
+    "${more[@]}" -- /bin/sh -c 'cd /proc && echo [0-9]*')
+  export ASAN_OPTIONS=detect_leaks=0
+  run --separate-stderr timeout $((30 * ease)) strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=fsconfig "${launch[@]}" </dev/null
+  equal "$status $output" '0 1'
+  k=$(awk '/fsconfig\(/ { n[$1]++ } /"pidns"/ { print n[$1]; exit }' "$BATS_TEST_TMPDIR/trace")
+  run --separate-stderr timeout $((30 * ease)) /build/tests/fault H "fsconfig:$k" EINVAL -- "${launch[@]}" </dev/null
+  equal "$status $output" '0 1'
+  matches "$stderr" 'fault: H [0-9]+ fsconfig EINVAL'
+}
+
 @test "a client that lacks openat2 refuses every door and names the kernel" {
   local verb words
   for verb in 'exec kernels -- true' 'shell kernels' 'login kernels'; do
