@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "session.h"
+#include "session-state.h"
 
 #include "cleanup.h"
 #include "client.h"
-#include "command.h"
 #include "leader.h"
 #include "log.h"
 #include "pty.h"
@@ -18,7 +17,6 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -49,25 +47,6 @@
 #define ENDED_GRACE_USEC UINT64_C(15000000)
 #define INPUT_GRACE_USEC UINT64_C(5000000)
 #define INPUT_POLL_USEC UINT64_C(100000)
-struct session {
-	LIST_ENTRY(session) entry;
-	struct sessions *all;
-	struct store_record record;
-	struct store_slot *slot; /* NULL: it is not kept */
-	int socket;
-	int master, slave; /* doors with a pty only; the master is closed by a hangup */
-	char terminal[PTY_NAME_SIZE];
-	int pidfd;
-	int place;     /* in the host's list of open sessions */
-	bool exited;   /* the leader is reaped: its number may be another's */
-	int status;    /* of the leader, as from wait(2) */
-	uint64_t gone; /* when the client was found gone */
-	struct relay relay;
-	struct hangup_watch watch;
-	struct leader_watch leader;
-	struct event hangup_timer;
-};
-
 uint64_t session_clock_usec(void)
 {
 	struct timespec t;
@@ -87,7 +66,7 @@ uint64_t session_new_id(void)
 	return id;
 }
 
-static void cgroup_name(const struct session *session, char name[SESSION_CGROUP_NAME_SIZE])
+void session_cgroup_name(const struct session *session, char name[SESSION_CGROUP_NAME_SIZE])
 {
 	(void)snprintf(name, SESSION_CGROUP_NAME_SIZE, "session-%016" PRIx64, session->record.id);
 }
@@ -103,7 +82,7 @@ static void hang_up(const struct session *session)
 	/* logind moves a login into a scope of its own: look for its processes everywhere */
 	bool here = has_cgroup(session) && session->record.door != DOOR_LOGIN;
 
-	cgroup_name(session, name);
+	session_cgroup_name(session, name);
 	session_cgroup_hang_up(&session->all->cgroups, here ? name : NULL, session->record.leader);
 }
 
@@ -115,7 +94,7 @@ static void hang_up_leftovers(struct session *session)
 {
 	char name[SESSION_CGROUP_NAME_SIZE];
 
-	cgroup_name(session, name);
+	session_cgroup_name(session, name);
 	if (has_cgroup(session) && session->record.door != DOOR_LOGIN &&
 		session_cgroup_remove(&session->all->cgroups, name))
 		session->record.flags &= (uint16_t)~STORE_CGROUP;
@@ -130,7 +109,7 @@ static void close_terminal(struct session *session)
 	close_fdp(&session->master);
 }
 
-static void session_free(struct session *session)
+void session_free(struct session *session)
 {
 	leader_watch_stop(&session->leader);
 	if (event_initialized(&session->hangup_timer))
@@ -144,7 +123,7 @@ static void session_free(struct session *session)
 	free(session);
 }
 
-static struct journal_session for_journal(const struct session *session)
+struct journal_session session_for_journal(const struct session *session)
 {
 	return (struct journal_session){
 		.door = door_get(session->record.door),
@@ -158,13 +137,13 @@ static struct journal_session for_journal(const struct session *session)
 	};
 }
 
-static void remove_cgroup(struct session *session)
+void session_remove_cgroup(struct session *session)
 {
 	char name[SESSION_CGROUP_NAME_SIZE];
 
 	if (!has_cgroup(session))
 		return;
-	cgroup_name(session, name);
+	session_cgroup_name(session, name);
 	if (!session_cgroup_remove(&session->all->cgroups, name))
 		sessions_sweep_later(session->all);
 }
@@ -174,7 +153,7 @@ static void session_finish(void *arg)
 {
 	struct session *session = arg;
 	struct sessions *all = session->all;
-	struct journal_session entry = for_journal(session);
+	struct journal_session entry = session_for_journal(session);
 
 	if (session->record.door == DOOR_LOGIN)
 		(void)utmp_logout(NULL, session->terminal);
@@ -182,7 +161,7 @@ static void session_finish(void *arg)
 	hangup_stop(&all->hangups, &session->watch);
 	client_finish(TAKE_FD(session->socket));
 	store_release(&all->store, &session->slot);
-	remove_cgroup(session);
+	session_remove_cgroup(session);
 	journal_session_closed(&all->journal, &entry);
 	limits_release(&all->limits, session->record.peer_uid);
 	LIST_REMOVE(session, entry);
@@ -222,7 +201,7 @@ static void on_leader_exit(void *arg)
 }
 
 /* The descriptors to keep, of which the second is the pidfd. */
-static size_t to_keep(const struct session *session, int fds[STORE_FDS_MAX])
+size_t session_to_keep(const struct session *session, int fds[STORE_FDS_MAX])
 {
 	size_t n = 0;
 
@@ -240,7 +219,7 @@ static size_t to_keep(const struct session *session, int fds[STORE_FDS_MAX])
 static void keep(struct session *session)
 {
 	int fds[STORE_FDS_MAX];
-	size_t n = to_keep(session, fds);
+	size_t n = session_to_keep(session, fds);
 
 	session->slot = store_keep(&session->all->store, &session->record, fds, n);
 }
@@ -305,74 +284,7 @@ static void read_peer(struct session *session)
 	session->record.peer_pid = peer.pid;
 }
 
-static int open_cgroup(struct session *session)
-{
-	char name[SESSION_CGROUP_NAME_SIZE];
-	int fd;
-
-	if (session->all->cgroups.fd < 0)
-		return -EBADF;
-	cgroup_name(session, name);
-	fd = session_cgroup_create(&session->all->cgroups, name);
-	if (fd >= 0)
-		session->record.flags |= STORE_CGROUP;
-	return fd;
-}
-
-/* Runs the command on its terminal, or on the socket. From its first moment on it is kept. */
-static int spawn_command(
-	struct session *session, const struct command *command, const char **ret_step)
-{
-	_cleanup_close_ int cgroup_fd = open_cgroup(session);
-	int stdio = session->slave >= 0 ? session->slave : session->socket;
-	struct store *store = &session->all->store;
-	int fds[STORE_FDS_MAX];
-	size_t n = to_keep(session, fds);
-	struct spawn_first first = {};
-	enum spawn_step step;
-	pid_t leader = 0;
-	int r;
-
-	session->slot = store_prepare(store, &session->record, fds, n);
-	if (session->slot)
-		first = store_first(store, session->slot);
-	const struct spawn_request request = {
-		.path = command->path,
-		.argv = command->argv,
-		.envp = command->environment,
-		.cwd = command->cwd,
-		.stdio = { stdio, stdio, stdio },
-		.tty = session->slave >= 0,
-		.cgroup_fd = cgroup_fd,
-		.first = session->slot ? &first : NULL,
-	};
-	r = spawn(&session->all->spawner, &request, &leader, &session->pidfd, &step);
-	session->record.leader = leader;
-	if (r < 0)
-		*ret_step = spawn_step_text(step);
-	else if (session->slot && !first.sent)
-		(void)store_send(store, &session->slot);
-	return r;
-}
-
-static int open_terminal(struct session *session)
-{
-	int flags, r;
-
-	r = pty_open(&session->master, &session->slave);
-	if (r == 0)
-		r = pty_name(session->master, session->terminal);
-	if (r < 0)
-		return r;
-	/* this description is the agent's alone, unlike that of a root shell */
-	flags = fcntl(session->socket, F_GETFL);
-	if (flags < 0 || fcntl(session->socket, F_SETFL, flags | O_NONBLOCK) < 0)
-		return -errno;
-	return relay_start(&session->relay, session->all->base, session->socket, session->master,
-		session->slave);
-}
-
-static int watch_session(struct session *session)
+int session_watch(struct session *session)
 {
 	struct event_base *base = session->all->base;
 
@@ -384,43 +296,7 @@ static int watch_session(struct session *session)
 		&session->all->hangups, &session->watch, session->socket, on_client_gone, session);
 }
 
-/* 0 or -errno; *ret_step says what failed. */
-static int session_run(struct session *session, const char **ret_step)
-{
-	const struct door *door = door_get(session->record.door);
-	struct command command = {};
-	int r;
-
-	if (door->pty) {
-		*ret_step = "cannot open a terminal";
-		r = open_terminal(session);
-		if (r < 0)
-			return r;
-	}
-	*ret_step = "cannot find its program";
-	r = command_find(door, session->all->term, session->terminal, &command);
-	if (r < 0)
-		return r;
-	if (command.fallback)
-		log_warning("root's shell is missing or not executable, using %s", command.path);
-	(void)snprintf(
-		session->record.program, sizeof(session->record.program), "%s", command.program);
-	r = spawn_command(session, &command, ret_step);
-	command_done(&command);
-	if (r < 0)
-		return r;
-	*ret_step = "cannot watch it";
-	r = watch_session(session);
-	if (r < 0) {
-		siginfo_t info;
-
-		(void)syscall(SYS_pidfd_send_signal, session->pidfd, SIGKILL, NULL, 0);
-		(void)waitid(P_PIDFD, (id_t)session->pidfd, &info, WEXITED);
-	}
-	return r;
-}
-
-static struct session *session_new(struct sessions *all, const struct door *door, int fd)
+struct session *session_new(struct sessions *all, const struct door *door, int fd)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
@@ -446,33 +322,7 @@ static struct session *session_new(struct sessions *all, const struct door *door
 	return session;
 }
 
-/* A place among the limits, or a line to the client. 0 or -errno. */
-static int take_place(struct session *session)
-{
-	struct limits *limits = &session->all->limits;
-	bool anybody = session->record.door == DOOR_LOGIN;
-	int r = limits_take(limits, session->record.peer_uid, anybody);
-
-	if (r == -EUSERS)
-		client_refuse(&session->all->refused, TAKE_FD(session->socket),
-			"narthex: too many sessions (limit %zu)",
-			limits_share(limits->max, anybody));
-	else if (r == -EDQUOT)
-		client_refuse(&session->all->refused, TAKE_FD(session->socket),
-			"narthex: too many sessions of one user (limit %zu)",
-			limits_share(limits->max_per_uid, anybody));
-	else if (r < 0)
-		client_refuse(&session->all->refused, TAKE_FD(session->socket), "narthex: %s",
-			strerror(-r));
-	if (r < 0)
-		log_warning("door %s: refused uid %u: too many sessions",
-			door_get(session->record.door)->name,
-			(unsigned int)session->record.peer_uid);
-	return r;
-}
-
-/* Into the lists of sessions, ours and the host's. */
-static void publish(struct session *session)
+void session_publish(struct session *session)
 {
 	struct sessions *all = session->all;
 	const struct door *door = door_get(session->record.door);
@@ -483,43 +333,6 @@ static void publish(struct session *session)
 		door->kind == DOOR_LOGIN ? "" : "root", session->record.started);
 	if (all->changed)
 		all->changed(all->arg);
-}
-
-void session_start(struct sessions *sessions, const struct door *door, int fd)
-{
-	struct session *session;
-	const char *step;
-	int r;
-
-	if (door->kind == DOOR_EXEC) {
-		exec_session_start(sessions, door, fd);
-		return;
-	}
-	session = session_new(sessions, door, fd);
-	if (!session) {
-		client_refuse(&sessions->refused, fd, "narthex: %s", strerror(ENOMEM));
-		return;
-	}
-	if (take_place(session) < 0) {
-		session_free(session);
-		return;
-	}
-	r = session_run(session, &step);
-	if (r < 0) {
-		(void)log_errno(r, "door %s: %s: %s", door->name,
-			session->record.program[0] ? session->record.program : "session", step);
-		relay_stop(&session->relay);
-		client_refuse(&session->all->refused, TAKE_FD(session->socket), "narthex: %s: %s",
-			step, strerror(-r));
-		remove_cgroup(session);
-		limits_release(&sessions->limits, session->record.peer_uid);
-		session_free(session);
-		return;
-	}
-	publish(session);
-	struct journal_session entry = for_journal(session);
-
-	journal_session_opened(&sessions->journal, &entry);
 }
 
 /* --- over the end of an agent ------------------------------------------------------------------
@@ -568,9 +381,9 @@ void session_adopt(struct sessions *sessions, struct store_slot *slot,
 	session->pidfd = n < 2 ? -EBADF : TAKE_FD(fds[1]);
 	r = n < 2 ? -EBADMSG : adopt_terminal(session, fds + 2, n - 2);
 	if (r >= 0)
-		r = watch_session(session);
+		r = session_watch(session);
 	if (r >= 0) {
-		publish(session);
+		session_publish(session);
 		return;
 	}
 	(void)log_errno(r, "cannot take over session %016" PRIx64, record->id);
