@@ -4,9 +4,7 @@
 # from localhost; routed and bridged; what stays of it, and what it lets through.
 
 load lib
-
-# shellcheck disable=SC2016 # socat's own variable
-who='echo $SOCAT_PEERADDR'
+load net-world
 
 masqueraded='[Network]
 HostAddress=10.9.1.1
@@ -16,15 +14,7 @@ LocalAddress6=fd09:1::2
 Masquerade=yes'
 
 setup_file() {
-  ip netns add world
-  ip link add uplink type veth peer name eth0 netns world
-  ip link set uplink up
-  ip addr add 198.51.100.1/24 dev uplink
-  ip addr add fd51::1/64 dev uplink nodad
-  in_world ip link set lo up
-  in_world ip link set eth0 up
-  in_world ip addr add 198.51.100.9/24 dev eth0
-  in_world ip addr add fd51::9/64 dev eth0 nodad
+  world_up
   ip link add br0 type bridge
   ip addr add 192.168.70.1/24 dev br0
   ip addr add fd70::1/64 dev br0 nodad
@@ -71,71 +61,6 @@ teardown_file() {
   ip link del br0
   nft delete table inet other
 }
-
-in_world() {
-  ip netns exec world "$@"
-}
-
-in_net() { # NAME CMD…: with the host's tools in the guest's network
-  local pid
-  pid=$(guest_leader "$1")
-  shift
-  nsenter -t "$pid" -n "$@"
-}
-
-# Port 80, TCP and UDP, tells whoever comes who he is. Processes of ours in its network: they end before it does.
-serve() { # NAME
-  local pid
-  pid=$(guest_leader "$1")
-  nsenter -t "$pid" -n socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
-  echo $! >"$BATS_FILE_TMPDIR/$1.pids"
-  nsenter -t "$pid" -n socat udp6-recvfrom:80,fork,reuseaddr "system:read -r x; $who" >/dev/null 2>&1 3>&- &
-  echo $! >>"$BATS_FILE_TMPDIR/$1.pids"
-  poll 30 listens "$1"
-}
-
-listens() {
-  in_net "$1" grep -q ':0050 .* 0A ' /proc/net/tcp6 && in_net "$1" grep -q ':0050 ' /proc/net/udp6
-}
-
-serve_no_more() { # NAME
-  local pid
-  while read -r pid; do
-    kill "$pid" || true
-  done <"$BATS_FILE_TMPDIR/$1.pids"
-}
-
-# Who the guest thinks we are, in short: "2" for …:2, or nothing.
-seen() { # ADDRESS
-  socat -t30 - "$1,connect-timeout=${seconds:-30}" </dev/null 2>/dev/null | short
-}
-
-# The same where nothing answers, so the wait is a short one.
-unseen() { # ADDRESS
-  seconds=2 seen "$1"
-}
-
-seen_udp() { # HOST PORT
-  local line='' i
-  exec 7<>"/dev/udp/$1/$2"
-  # a datagram may be lost
-  for i in {1..10}; do
-    echo hello >&7
-    line=$(timeout 3 head -n 1 <&7)
-    [ -z "$line" ] || break
-  done
-  short <<<"$line"
-  exec 7>&-
-}
-
-short() {
-  sed -e 's/^\[0000:0000:0000:0000:0000:ffff:\(..\)\(..\):\(..\)\(..\)\]$/0x\1 0x\2 0x\3 0x\4/' -e 's/[][]//g' |
-    while read -r a b c d; do
-      if [ -n "$d" ]; then echo "$((a)).$((b)).$((c)).$((d))"; else sed -E 's/(:0000)+:0*/::/;s/\b0+//' <<<"$a"; fi
-    done
-}
-
-export -f seen unseen seen_udp short
 
 @test "another machine reaches the port, and is seen as who it is: TCP, UDP, IPv4, IPv6" {
   equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
@@ -236,79 +161,17 @@ export -f misroute
   [ "$status" != 0 ]
 }
 
-# What firewalld does by default, at its priority: what nobody has let pass is rejected, connections that a dnat has led on pass.
-strict_firewall() {
-  nft -f - <<'END'
-table inet strict {
-  chain input {
-    type filter hook input priority filter + 10
-    ct state established,related accept
-    ct status dnat accept
-    iifname lo accept
-    meta l4proto { 1, 58 } accept
-    reject with icmpx admin-prohibited
-  }
-  chain forward {
-    type filter hook forward priority filter + 10
-    ct state established,related accept
-    ct status dnat accept
-    jump let
-    reject with icmpx admin-prohibited
-  }
-  chain let {
-  }
-}
-END
-}
-
-teardown() {
-  nft delete table inet strict 2>/dev/null || true
-}
-
-@test "beside a firewall that rejects what nobody has let pass, as firewalld: ports are there, what goes out is when it is let" {
-  ip netns exec world socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
-  local server=$!
-  poll 30 in_world grep -q ':0050 .* 0A ' /proc/net/tcp6
-  guest_up out busybox <<<"$masqueraded"
-  strict_firewall
-  nft -s list table inet strict >"$BATS_TEST_TMPDIR/strict"
-  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
-  equal "$(in_world bash -c 'seen tcp6:[fd51::1]:8080')" fd51::9
-  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8090')" 198.51.100.9
-  equal "$(seen tcp:198.51.100.1:8080)" 10.9.0.1
-  equal "$(seen tcp:127.0.0.1:8080)" 10.9.0.1
-  equal "$(seen 'tcp6:[::1]:8080')" fd09::1
-  equal "$(in_net out bash -c 'unseen tcp:198.51.100.9:80')" ''
-  nft -s list table inet strict | cmp - "$BATS_TEST_TMPDIR/strict"
-  # what firewalld has on a reload: all of its own anew
-  nft delete table inet strict
-  strict_firewall
-  equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
-  nft 'add rule inet strict let iifname "c-*" accept'
-  equal "$(in_net out bash -c 'seen tcp:198.51.100.9:80')" 198.51.100.1
-  equal "$(in_net out bash -c 'seen tcp6:[fd51::9]:80')" fd51::1
-  kill "$server"
-  guest_remove out
-}
-
 @test "Masquerade=: the guest reaches the world with the host's address, both families" {
-  ip netns exec world socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
-  local server=$!
-  poll 30 in_world grep -q ':0050 .* 0A ' /proc/net/tcp6
+  serve_in world
   guest_up out busybox <<<"$masqueraded"
   equal "$(in_net out bash -c 'seen tcp:198.51.100.9:80')" 198.51.100.1
   equal "$(in_net out bash -c 'seen tcp6:[fd51::9]:80')" fd51::1
   # others are no better off
   equal "$(in_net web bash -c 'unseen tcp:198.51.100.9:80')" ''
   guest_stop out
-  kill "$server"
+  serve_no_more world
   none_of_it out
   guest_remove out
-}
-
-none_of_it() { # NAME
-  not nft list table inet "narthex-$1"
-  not grep -q "^$1 " /run/narthex/.borrowed
 }
 
 @test "a port that is taken is an error that says whose" {
