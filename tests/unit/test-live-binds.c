@@ -228,6 +228,24 @@ static void files_directories_and_gaps(void **state)
 	(void)close(mounts[2]);
 }
 
+/* And can't be taken off, for what it hides is not the guest's to see. */
+static void what_is_mounted_below_comes_along(void **state)
+{
+	struct config_bind bind = bind_at(TARGET);
+	int mount_fd;
+	struct set set = { &bind, &mount_fd, 1 };
+
+	assert_int_equal(mount("below", SOURCE "/sub", "tmpfs", 0, NULL), 0);
+	put_file(SOURCE "/sub/file", "other");
+	mount_fd = clone_of(SOURCE, false);
+	assert_int_equal(umount2(SOURCE "/sub", MNT_DETACH), 0);
+	assert_int_equal(live_binds_lock("foo", &mount_fd, 1), 0);
+	assert_int_equal(as_host(attach, &set), 0);
+	assert_int_equal(as_guest(says_other, (void *)TARGET "/sub/file"), 0);
+	assert_int_equal(as_guest(unmount, (void *)TARGET "/sub"), EINVAL);
+	(void)close(mount_fd);
+}
+
 /* Written child first: mounted in the order of the file, the parent would cover it. */
 static void parents_come_first(void **state)
 {
@@ -337,6 +355,7 @@ int main(void)
 		BINDS(a_locked_one_stays_read_only),
 		BINDS(one_that_is_not_locked_does_not),
 		BINDS(files_directories_and_gaps),
+		BINDS(what_is_mounted_below_comes_along),
 		BINDS(parents_come_first),
 		BINDS(it_is_found_wherever_it_is),
 		BINDS(a_target_that_is_a_link),
