@@ -37,7 +37,7 @@ static void on_leader_words(int fd, short what, void *arg)
 	if (n > 0) {
 		(void)escape_text(escaped, sizeof(escaped), text, (size_t)n);
 		log_error("container '%s': %s", s->launch->config.name, escaped);
-		s->failed = true;
+		s->heard = s->failed = true;
 		return;
 	}
 	supervise_free_event(&s->error_event);
@@ -123,13 +123,25 @@ static void on_network(int fd, short what, void *arg)
 		address_follow_start(&s->follow, s->base, &s->launch->config, s->leader);
 }
 
-static void log_killed(const struct supervisor *s, const char *who, int pidfd)
+static bool log_killed(const struct supervisor *s, const char *who, int pidfd)
 {
 	int number = pidfd < 0 ? 0 : helper_signal(pidfd);
 
 	if (number > 0 && !s->killed)
 		log_error("container '%s': %s was killed by signal %d while it was started",
 			s->launch->config.name, who, number);
+	return number > 0;
+}
+
+/* Before it had a network. It has said why, or was killed, or has seen the builder die. */
+static void log_leader_end(struct supervisor *s)
+{
+	s->failed = true;
+	supervise_hear_last_words(s);
+	if (!s->heard && !log_killed(s, "the process that builds it", s->builder_fd) &&
+		!log_killed(s, "its first process", s->leader_fd))
+		log_error("container '%s': its first process has ended while it was started",
+			s->launch->config.name);
 }
 
 /* What is to be in the leader's network namespace is made while the builder makes the tree. */
@@ -146,8 +158,8 @@ static int make_network(struct supervisor *s)
 		return tell_builder(s, BUILD_NETWORK, NULL, 0);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", s->leader);
 	netns = open(path, O_RDONLY | O_CLOEXEC);
-	if (netns < 0 && errno == ENOENT) { /* a leader that has died says why, or was killed */
-		log_killed(s, "its first process", s->leader_fd);
+	if (netns < 0 && errno == ENOENT) {
+		log_leader_end(s);
 		return -ESRCH;
 	}
 	if (netns < 0)
@@ -235,8 +247,8 @@ static void on_builder_end(int fd, short what, void *arg)
 		;
 	if (!s->failed) {
 		/* whoever is killed says nothing */
-		log_killed(s, "the process that builds it", fd);
-		log_killed(s, "its first process", s->leader_fd);
+		(void)log_killed(s, "the process that builds it", fd);
+		(void)log_killed(s, "its first process", s->leader_fd);
 	}
 	supervise_reap(s, fd, &info);
 	supervise_free_event(&s->builder_event);

@@ -143,7 +143,7 @@ static int start_guest(struct supervisor *s)
 	int r;
 
 	s->phase = BUILDING;
-	s->failed = s->killed = s->ready = s->unshared = false;
+	s->failed = s->heard = s->killed = s->ready = s->unshared = false;
 	s->init = launch->config.boot ? INIT_OTHER : INIT_COMMAND;
 	r = system_resolve(launch);
 	if (r < 0)

@@ -33,6 +33,7 @@ struct supervisor {
 	bool announced;	     /* systemd has our READY=1 */
 	bool unshared;	     /* the leader has its network namespace */
 	bool failed;	     /* the guest could not be built or executed */
+	bool heard;	     /* the leader has said why */
 	bool stop_wanted;
 	bool killed; /* the deadline has passed, or a second request came */
 
