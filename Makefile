@@ -45,10 +45,9 @@ endif
 # one list a binary; a binary's main file is not in the library that its tests link
 COMMON_SRC := $(wildcard common/*.c)
 AGENT_SRC := $(filter-out agent/main.c,$(wildcard agent/*.c))
-HOST_SRC := $(filter-out host-tools/narthex.c host-tools/cmd-%.c host-tools/generator.c host-tools/run-in-netns.c,$(wildcard host-tools/*.c))
+HOST_SRC := $(filter-out host-tools/narthex.c host-tools/cmd-%.c host-tools/generator.c host-tools/run-in-netns.c,$(wildcard $(addprefix host-tools/,*.c config/*.c client/*.c)))
 LAUNCH_SRC := $(filter-out host-tools/launch/main.c,$(wildcard host-tools/launch/*.c))
-NETWORK_SRC := $(filter-out %/network-helper.c,$(wildcard host-tools/launch/network*.c host-tools/launch/netlink*.c))
-LAUNCH_SRC := $(filter-out $(NETWORK_SRC),$(LAUNCH_SRC))
+NETWORK_SRC := $(filter-out host-tools/network/main.c,$(wildcard host-tools/network/*.c))
 NARTHEX_SRC := host-tools/narthex.c $(wildcard host-tools/cmd-*.c)
 CTL_SRC := $(filter-out host-tools/ctl/main.c,$(wildcard host-tools/ctl/*.c))
 

@@ -5,7 +5,7 @@
 
 #include "escape.h"
 #include "fuzz.h"
-#include "host-tools/asciicast.h"
+#include "host-tools/client/asciicast.h"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -4,7 +4,7 @@
  * of the next reader, too; no value leads to more lines in the unit than it is. */
 
 #include "fuzz.h"
-#include "host-tools/config.h"
+#include "host-tools/config/config.h"
 #include "host-tools/unit.h"
 #include "ini.h"
 

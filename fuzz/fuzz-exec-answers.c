@@ -4,7 +4,7 @@
  * the session ends with a status that can be exited with. */
 
 #include "fuzz.h"
-#include "host-tools/exec-answers.h"
+#include "host-tools/client/exec-answers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

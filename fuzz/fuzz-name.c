@@ -4,7 +4,7 @@
  * and units of one name each. */
 
 #include "fuzz.h"
-#include "host-tools/config.h"
+#include "host-tools/config/config.h"
 #include "host-tools/name.h"
 #include "host-tools/nearest.h"
 #include "host-tools/unit.h"

@@ -3,7 +3,7 @@
 /* The kernel's answers to a batch of two requests, and its list of interfaces. */
 
 #include "fuzz.h"
-#include "host-tools/launch/netlink.h"
+#include "host-tools/network/netlink.h"
 
 #include <linux/rtnetlink.h>
 

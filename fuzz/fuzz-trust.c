@@ -3,7 +3,7 @@
 /* The file that says who answers behind a container's doors. */
 
 #include "fuzz.h"
-#include "host-tools/trust.h"
+#include "host-tools/client/trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

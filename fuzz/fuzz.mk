@@ -13,9 +13,9 @@ FUZZ_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DNARTHEX_VERSION='"$(VERSION)"' -DPKGLIB
 	-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 
 # the parsers and what they need, instrumented
-FUZZ_SRC := $(COMMON_SRC) $(wildcard host-tools/config*.c) \
-	$(foreach m,asciicast exec-answers launcher-status name nearest trust unit,host-tools/$(m).c) \
-	$(foreach m,control guest-user hand-over netlink notify stream,host-tools/launch/$(m).c) \
+FUZZ_SRC := $(COMMON_SRC) $(wildcard host-tools/config/config*.c) \
+	$(foreach m,asciicast exec-answers trust,host-tools/client/$(m).c) $(foreach m,launcher-status name nearest unit,host-tools/$(m).c) \
+	$(foreach m,control guest-user hand-over notify stream,host-tools/launch/$(m).c) host-tools/network/netlink.c \
 	$(foreach m,account exec-request exec-user,agent/$(m).c) \
 	$(foreach m,bytes history screen sieve,host-tools/keep/$(m).c) host-tools/ctl/json.c host-tools/unpack/unpack.c fuzz/fuzz.c
 FUZZ_OBJ := $(FUZZ_SRC:%.c=$(B)/fuzz/obj/%.o)

@@ -2,7 +2,7 @@
 
 /* narthex attach: back to a session of narthex shell --keep. */
 
-#include "kept-client.h"
+#include "client/kept-client.h"
 #include "kept.h"
 #include "log.h"
 #include "verbs.h"

@@ -3,7 +3,7 @@
 /* narthex check: says everything that is wrong with configurations. */
 
 #include "cleanup.h"
-#include "config.h"
+#include "config/config.h"
 #include "log.h"
 #include "verbs.h"
 

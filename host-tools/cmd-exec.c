@@ -3,7 +3,7 @@
 /* narthex exec: a command in a running container. */
 
 #include "cleanup.h"
-#include "exec-client.h"
+#include "client/exec-client.h"
 #include "exec-message.h"
 #include "log.h"
 #include "remote.h"

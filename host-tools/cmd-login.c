@@ -3,13 +3,13 @@
 /* narthex login: the login door, which asks for name and password. Its guest's end is a terminal of
  * the guest's own; here are the raw bytes. */
 
-#include "asciicast.h"
 #include "cleanup.h"
-#include "door-client.h"
-#include "exec-client.h"
-#include "lane.h"
+#include "client/asciicast.h"
+#include "client/door-client.h"
+#include "client/exec-client.h"
+#include "client/lane.h"
+#include "client/terminal-raw.h"
 #include "log.h"
-#include "terminal-raw.h"
 #include "verbs.h"
 
 #include <signal.h>

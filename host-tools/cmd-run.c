@@ -3,7 +3,7 @@
 /* narthex run: the launcher in the foreground. Translates options and becomes narthex-launch. */
 
 #include "cleanup.h"
-#include "config.h"
+#include "config/config.h"
 #include "log.h"
 #include "name.h"
 #include "program.h"

@@ -2,9 +2,9 @@
 
 /* narthex shell: a user's login shell in a running container. */
 
-#include "exec-client.h"
+#include "client/exec-client.h"
+#include "client/kept-client.h"
 #include "exec-message.h"
-#include "kept-client.h"
 #include "log.h"
 #include "verbs.h"
 

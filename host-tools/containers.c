@@ -2,7 +2,7 @@
 #include "containers.h"
 
 #include "cleanup.h"
-#include "config.h"
+#include "config/config.h"
 #include "launch/state.h"
 #include "log.h"
 #include "name.h"

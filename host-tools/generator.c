@@ -3,8 +3,8 @@
 /* narthex-generator: /etc/narthex/NAME.conf becomes container-NAME.service. systemd.generator(7) */
 
 #include "cleanup.h"
-#include "config-value.h"
-#include "config.h"
+#include "config/config-value.h"
+#include "config/config.h"
 #include "log.h"
 #include "name.h"
 #include "program.h"

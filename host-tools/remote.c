@@ -12,9 +12,9 @@
 #include "remote.h"
 
 #include "cleanup.h"
+#include "client/terminal-raw.h"
 #include "fd.h"
 #include "log.h"
-#include "terminal-raw.h"
 #include "verbs.h"
 
 #include <fcntl.h>

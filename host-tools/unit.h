@@ -3,7 +3,7 @@
 
 /* The systemd units of containers, as text. */
 
-#include "config.h"
+#include "config/config.h"
 
 #include <stdio.h>
 

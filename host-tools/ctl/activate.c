@@ -8,7 +8,7 @@
 
 #include "activate.h"
 
-#include "../exec-client.h"
+#include "../client/exec-client.h"
 #include "../launch/state.h"
 #include "../launcher-status.h"
 #include "../system-links.h"

@@ -3,7 +3,7 @@
 
 /* A new configuration in a running container, without a reboot of it. */
 
-#include "../config.h"
+#include "../config/config.h"
 
 #include <stdbool.h>
 

@@ -9,7 +9,7 @@
  * (of an ephemeral container), or that was made for one range, they are shifted by it.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../containers.h"
 #include "../launch/state.h"
 #include "../launcher-status.h"

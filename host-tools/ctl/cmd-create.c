@@ -8,8 +8,8 @@
  * configuration. Until the last step has succeeded, everything is taken back.
  */
 
-#include "../config-value.h"
-#include "../config.h"
+#include "../config/config-value.h"
+#include "../config/config.h"
 #include "../name.h"
 #include "address-pool.h"
 #include "bus.h"

@@ -9,7 +9,7 @@
  * the renamed tree is known by its name.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../containers.h"
 #include "../name.h"
 #include "cleanup.h"

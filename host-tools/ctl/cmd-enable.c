@@ -9,7 +9,7 @@
  * that drop-in is removed instead.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../containers.h"
 #include "cleanup.h"
 #include "ctl.h"

@@ -2,7 +2,7 @@
 
 /* narthex generations: what a container's profile has led to. */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../containers.h"
 #include "../system-links.h"
 #include "cleanup.h"

@@ -2,7 +2,7 @@
 
 #include "from-nspawn.h"
 
-#include "../config-value.h"
+#include "../config/config-value.h"
 #include "cleanup.h"
 #include "log.h"
 

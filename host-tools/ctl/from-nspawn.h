@@ -3,7 +3,7 @@
 
 /* A machine of systemd-nspawn's as a container. */
 
-#include "../config.h"
+#include "../config/config.h"
 
 #define MACHINES_DIR "/var/lib/machines"
 

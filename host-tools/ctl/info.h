@@ -3,7 +3,7 @@
 
 /* All that is known of a container without entering it: for list, status and show-ip. */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../kept.h"
 #include "../launcher-status.h"
 #include "bus.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "new-tree.h"
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../program.h"
 #include "child.h"
 #include "cleanup.h"

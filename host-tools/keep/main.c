@@ -7,9 +7,9 @@
  * caller's until then, and by the exit status.
  */
 
-#include "../door-client.h"
-#include "../exec-answers.h"
-#include "../exec-client.h"
+#include "../client/door-client.h"
+#include "../client/exec-answers.h"
+#include "../client/exec-client.h"
 #include "../kept.h"
 #include "../launcher-status.h"
 #include "../name.h"

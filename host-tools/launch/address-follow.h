@@ -6,7 +6,7 @@
  * the guest runs (network.h, network_follow()).
  */
 
-#include "../config.h"
+#include "../config/config.h"
 
 #include <event2/event.h>
 #include <sys/types.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "../config.h"
+#include "../config/config.h"
 
 #include <sys/types.h>
 

@@ -11,7 +11,7 @@
 
 #include "integration.h"
 
-#include "../config-value.h"
+#include "../config/config-value.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "log.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mounts.h"
 
-#include "../reload-binds.h"
+#include "../config/reload-binds.h"
 
 #include "cleanup.h"
 #include "fd.h"

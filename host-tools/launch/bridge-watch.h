@@ -7,7 +7,7 @@
  * container's links ports of it again.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 
 #include <event2/event.h>
 

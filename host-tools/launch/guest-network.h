@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "../config.h"
+#include "../config/config.h"
 
 /*
  * Tells a systemd-networkd in the container that the links with addresses of the host's choice need

@@ -7,7 +7,7 @@
 
 #include "guest-user.h"
 
-#include "../config-value.h"
+#include "../config/config-value.h"
 #include "cleanup.h"
 #include "syscalls.h"
 

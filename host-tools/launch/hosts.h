@@ -9,7 +9,7 @@
  * A hosts file that is a link (as on NixOS, into the store) has another owner and is left alone.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 
 /* Puts the container's addresses (LocalAddress=, LocalAddress6=) there, instead of others that it
  * had. A container runs without this: logs, and nothing else. */

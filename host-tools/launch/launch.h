@@ -3,7 +3,7 @@
 
 /* What the parts of the launcher share about one container. docs/architecture.md has the flow. */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "cgroup.h"
 #include "seccomp.h"
 #include "state.h"

@@ -2,8 +2,8 @@
 
 /* narthex-launch: the launcher. See narthex-launch(8), docs/architecture.md. */
 
-#include "../config-value.h"
-#include "../config.h"
+#include "../config/config-value.h"
+#include "../config/config.h"
 #include "../name.h"
 #include "cgroup.h"
 #include "cleanup.h"

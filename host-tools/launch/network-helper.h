@@ -6,7 +6,7 @@
  * together with the builder, and has loaded them when the leader has its network namespace.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 
 struct network_helper {
 	int pidfd, socket;

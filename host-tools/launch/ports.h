@@ -10,7 +10,7 @@
  * and settled: with the new list, or with the old one when that failed.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "hand-over.h"
 
 struct held_port;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "../reload-plan.h"
+#include "../config/reload-plan.h"
 #include "launch.h"
 #include "live-binds.h"
 

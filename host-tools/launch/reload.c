@@ -12,7 +12,7 @@
 
 #include "reload.h"
 
-#include "../reload-binds.h"
+#include "../config/reload-binds.h"
 #include "address-follow.h"
 #include "bridge-watch.h"
 #include "cleanup.h"

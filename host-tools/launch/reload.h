@@ -13,7 +13,7 @@
  *   error:, warning:    why it failed, and what else there is to know
  */
 
-#include "../reload-plan.h"
+#include "../config/reload-plan.h"
 #include "launch.h"
 #include "live-binds.h"
 

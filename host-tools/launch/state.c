@@ -8,9 +8,9 @@
 
 #include "state.h"
 
+#include "../client/trust.h"
 #include "../kept.h"
 #include "../system-links.h"
-#include "../trust.h"
 #include "cgroup.h"
 #include "cleanup.h"
 #include "fd.h"

@@ -7,7 +7,7 @@
 
 #include "supervisor.h"
 
-#include "../trust.h"
+#include "../client/trust.h"
 #include "builder.h"
 #include "cleanup.h"
 #include "escape.h"

@@ -9,7 +9,7 @@
 
 #include "supervise.h"
 
-#include "../trust.h"
+#include "../client/trust.h"
 #include "bridge-watch.h"
 #include "cleanup.h"
 #include "console.h"

@@ -7,7 +7,7 @@
  * /run/narthex/.uid-ranges, named by its number in hex.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 
 #include <stdint.h>
 

@@ -9,8 +9,8 @@ MUSL_DIR := $(dir $(wildcard /usr/lib/$(MUSL_ARCH:-gnu=-musl)/rcrt1.o))
 ifneq ($(and $(MUSL),$(MUSL_DIR),$(if $(SAN),,yes)),)
 
 # the whole of both, and nothing else of libhost.a
-MUSL_NARTHEX_SRC := host-tools/musl/fortify.c $(NARTHEX_SRC) $(COMMON_SRC) $(wildcard host-tools/config*.c) $(foreach m,asciicast ctl-verbs door-client \
-	exec-answers exec-client foreign-pty ghost-connect kept kept-client lane name nearest program quick-poll remote terminal-raw trust verbs,host-tools/$(m).c)
+MUSL_NARTHEX_SRC := host-tools/musl/fortify.c $(NARTHEX_SRC) $(COMMON_SRC) $(wildcard host-tools/config/config*.c host-tools/client/*.c) \
+	$(foreach m,ctl-verbs kept name nearest program remote verbs,host-tools/$(m).c)
 MUSL_LAUNCH_SRC := host-tools/launch/main.c $(LAUNCH_SRC) $(COMMON_SRC) $(HOST_SRC) $(addprefix host-tools/musl/,fortify.c libevent.c)
 MUSL_OBJ := $(sort $(patsubst %.c,$(B)/musl/%.o,$(MUSL_NARTHEX_SRC) $(MUSL_LAUNCH_SRC)))
 

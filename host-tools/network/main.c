@@ -19,11 +19,11 @@
  */
 
 #include "../launch/helper.h"
-#include "../launch/network-nat.h"
-#include "../launch/network.h"
 #include "cleanup.h"
 #include "fd.h"
 #include "log.h"
+#include "network-nat.h"
+#include "network.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -25,4 +25,4 @@ $(B)/narthex-seccomp: host-tools/seccomp/narthex-seccomp.c $(SECCOMP_DEPS) | $(B
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) -lseccomp
 
 $(call obj,host-tools/launch/seccomp.c) $(B)/musl/host-tools/launch/seccomp.o: $(B)/include/seccomp-filters.h
-$(call obj,host-tools/config-syscalls.c) $(B)/musl/host-tools/config-syscalls.o: $(B)/include/seccomp-names.h
+$(call obj,host-tools/config/config-syscalls.c) $(B)/musl/host-tools/config/config-syscalls.o: $(B)/include/seccomp-names.h

@@ -4,7 +4,7 @@
 /* For tests of single keys: a configuration of the test's own, keys set in it, and what is said. */
 
 #include "cleanup.h"
-#include "host-tools/config.h"
+#include "host-tools/config/config.h"
 #include "said.h"
 
 #include <string.h>

@@ -7,9 +7,9 @@
  */
 
 #include "cleanup.h"
-#include "host-tools/launch/netlink.h"
-#include "host-tools/launch/network.h"
 #include "host-tools/name.h"
+#include "host-tools/network/netlink.h"
+#include "host-tools/network/network.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host-tools/asciicast.h"
+#include "host-tools/client/asciicast.h"
 
 #include "scratch.h"
 

@@ -2,7 +2,7 @@
 
 /* Needs root. */
 
-#include "host-tools/config.h"
+#include "host-tools/config/config.h"
 #include "host-tools/launch/caps.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 
 /* Needs root: what counts as a trusted file depends on its owner. */
 
-#include "host-tools/config.h"
+#include "host-tools/config/config.h"
 
 #include "cleanup.h"
 #include "said.h"

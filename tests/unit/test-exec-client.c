@@ -5,10 +5,10 @@
  * sorts of bad ones.
  */
 
-#include "host-tools/exec-client.h"
+#include "host-tools/client/exec-client.h"
 
 #include "exec-message.h"
-#include "host-tools/trust.h"
+#include "host-tools/client/trust.h"
 #include "scratch.h"
 #include "syscalls.h"
 

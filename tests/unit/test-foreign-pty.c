@@ -5,7 +5,7 @@
  * listens at a door. What its /dev/pts may be.
  */
 
-#include "host-tools/foreign-pty.h"
+#include "host-tools/client/foreign-pty.h"
 
 #include "scratch.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host-tools/ghost-connect.h"
+#include "host-tools/client/ghost-connect.h"
 
 #include "syscalls.h"
 

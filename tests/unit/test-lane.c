@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host-tools/lane.h"
+#include "host-tools/client/lane.h"
 
 #include "scratch.h"
 

@@ -2,7 +2,7 @@
 
 /* Against the kernel, in network namespaces of the test's own. Needs root. */
 
-#include "host-tools/launch/netlink.h"
+#include "host-tools/network/netlink.h"
 
 #include "cleanup.h"
 

@@ -2,7 +2,7 @@
 
 /* Addresses and routes, and that traffic passes at once. */
 
-#include "host-tools/launch/network.h"
+#include "host-tools/network/network.h"
 
 #include "fd.h"
 #include "log.h"

@@ -2,7 +2,7 @@
 
 /* From one configuration to another, and halfway back. */
 
-#include "host-tools/launch/network.h"
+#include "host-tools/network/network.h"
 
 #include "log.h"
 #include "netns.h"

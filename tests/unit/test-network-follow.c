@@ -2,8 +2,8 @@
 
 /* Which of the addresses that a guest has given itself its ports lead to. */
 
-#include "host-tools/launch/network-link.h"
-#include "host-tools/launch/network.h"
+#include "host-tools/network/network-link.h"
+#include "host-tools/network/network.h"
 
 #include "log.h"
 #include "netns.h"

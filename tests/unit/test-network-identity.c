@@ -2,7 +2,7 @@
 
 /* Names and hardware addresses; what is ours, left over, or a stranger's. */
 
-#include "host-tools/launch/network.h"
+#include "host-tools/network/network.h"
 
 #include "log.h"
 #include "netns.h"

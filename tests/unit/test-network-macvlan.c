@@ -2,7 +2,7 @@
 
 /* Interfaces inside on top of one of the host's: made, refused, taken away. */
 
-#include "host-tools/launch/network-link.h"
+#include "host-tools/network/network-link.h"
 
 #include "log.h"
 #include "netns.h"

@@ -2,8 +2,8 @@
 
 /* An interface of the host's in a container, and back as it was, whatever has happened to it. */
 
-#include "host-tools/launch/network-link.h"
-#include "host-tools/launch/network-record.h"
+#include "host-tools/network/network-link.h"
+#include "host-tools/network/network-record.h"
 
 #include "scratch.h"
 

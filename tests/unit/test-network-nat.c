@@ -2,7 +2,7 @@
 
 /* The rules as text, and put into a network namespace of the test's own. Needs root. */
 
-#include "host-tools/launch/network-nat.h"
+#include "host-tools/network/network-nat.h"
 
 #include "cleanup.h"
 #include "log.h"

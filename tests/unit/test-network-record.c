@@ -2,7 +2,7 @@
 
 /* What an interface was, as a file: there and back, and everything that isn't one. */
 
-#include "host-tools/launch/network-record.h"
+#include "host-tools/network/network-record.h"
 
 #include "scratch.h"
 

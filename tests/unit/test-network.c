@@ -2,7 +2,7 @@
 
 /* The network as a whole: what is made, and that nothing stays of what fails. */
 
-#include "host-tools/launch/network.h"
+#include "host-tools/network/network.h"
 
 #include "log.h"
 #include "netns.h"

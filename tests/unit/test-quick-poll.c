@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host-tools/quick-poll.h"
+#include "host-tools/client/quick-poll.h"
 
 #include "cleanup.h"
 

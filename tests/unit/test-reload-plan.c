@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "host-tools/reload-plan.h"
+#include "host-tools/config/reload-plan.h"
 
 #include "cleanup.h"
-#include "host-tools/config-value.h"
-#include "host-tools/reload-binds.h"
+#include "host-tools/config/config-value.h"
+#include "host-tools/config/reload-binds.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,8 +59,8 @@ static void every_key_has_a_class(void **state)
 {
 	for (const struct config_key *k = config_keys; k->section; k++)
 		if (reload_class(k->section, k->key) == RELOAD_UNKNOWN)
-			fail_msg("[%s] %s= has no class in host-tools/reload-keys.c", k->section,
-				k->key);
+			fail_msg("[%s] %s= has no class in host-tools/config/reload-keys.c",
+				k->section, k->key);
 }
 
 static void classes_go_by_section_and_whole_name(void **state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host-tools/terminal-raw.h"
+#include "host-tools/client/terminal-raw.h"
 
 #include "scratch.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "host-tools/trust.h"
+#include "host-tools/client/trust.h"
 
 #include "scratch.h"
 

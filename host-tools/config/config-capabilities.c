@@ -18,10 +18,10 @@
  *   SYS_TTY_CONFIG             virtual consoles, of which there are none
  * and all that concern the machine: BPF, PERFMON, SYS_MODULE, SYS_RAWIO, SYS_TIME, SYSLOG …
  */
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
 #include "log.h"
-#include "nearest.h"
 
 #include <linux/capability.h>
 #include <stdio.h>

@@ -4,10 +4,10 @@
 
 #include "config.h"
 
+#include "../name.h"
 #include "cleanup.h"
 #include "config-value.h"
 #include "log.h"
-#include "name.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -15,6 +15,8 @@
 
 #include "exec-client.h"
 
+#include "../remote.h"
+#include "../verbs.h"
 #include "asciicast.h"
 #include "cleanup.h"
 #include "exec-answers.h"
@@ -22,9 +24,7 @@
 #include "lane.h"
 #include "log.h"
 #include "quick-poll.h"
-#include "remote.h"
 #include "terminal-raw.h"
-#include "verbs.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -14,14 +14,14 @@
 
 #include "door-client.h"
 
+#include "../config/config.h"
+#include "../launch/state.h"
+#include "../name.h"
 #include "cleanup.h"
-#include "config.h"
 #include "fd.h"
 #include "foreign-pty.h"
 #include "ghost-connect.h"
-#include "launch/state.h"
 #include "log.h"
-#include "name.h"
 #include "syscalls.h"
 #include "trust.h"
 

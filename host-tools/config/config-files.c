@@ -2,9 +2,9 @@
 
 /* The values of [Files]. */
 
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
-#include "nearest.h"
 
 #include <string.h>
 

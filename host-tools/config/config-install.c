@@ -2,9 +2,9 @@
 
 /* The values of [Install], which systemd itself ignores in a generated unit. */
 
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
-#include "nearest.h"
 
 #include <string.h>
 

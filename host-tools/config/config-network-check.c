@@ -2,9 +2,9 @@
 
 /* What the keys of [Network] and [Link NAME] mean to each other. */
 
+#include "../nearest.h"
 #include "config-value.h"
 #include "log.h"
-#include "nearest.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,9 +2,9 @@
 
 /* The values of [Exec] that are attributes of a process: user, limits, processors … */
 
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
-#include "nearest.h"
 
 #include <assert.h>
 #include <linux/capability.h>

@@ -24,11 +24,11 @@
  * given it go.
  */
 
+#include "../launch/state.h"
 #include "cleanup.h"
 #include "log.h"
 #include "network-link.h"
 #include "network-record.h"
-#include "state.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
  * Every kernel error is logged with the text of the extended acknowledgement where there is one.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 
 /*
  * Builds the network of one container. netns_fd: the guest's network namespace, borrowed; the

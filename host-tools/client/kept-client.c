@@ -8,17 +8,17 @@
 
 #include "kept-client.h"
 
+#include "../kept.h"
+#include "../name.h"
+#include "../program.h"
+#include "../verbs.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "escape.h"
 #include "exec-answers.h"
 #include "exec-client.h"
-#include "kept.h"
 #include "log.h"
-#include "name.h"
-#include "program.h"
 #include "terminal-raw.h"
-#include "verbs.h"
 
 #include <fcntl.h>
 #include <poll.h>

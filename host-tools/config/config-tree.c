@@ -2,9 +2,9 @@
 
 /* The values of [Files] that say what becomes of the tree, and what covers it. */
 
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
-#include "nearest.h"
 
 #include <stdio.h>
 #include <string.h>

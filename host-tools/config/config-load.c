@@ -2,12 +2,12 @@
 
 /* A configuration from its files. */
 
+#include "../name.h"
 #include "cleanup.h"
 #include "config-value.h"
 #include "fd.h"
 #include "ini.h"
 #include "log.h"
-#include "name.h"
 
 #include <fcntl.h>
 #include <limits.h>

@@ -8,9 +8,9 @@
 
 #include "network-record.h"
 
+#include "../launch/state.h"
 #include "cleanup.h"
 #include "fd.h"
-#include "state.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
  * the host; each end has a netlink socket in its own namespace.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 #include "../name.h"
 #include "netlink.h"
 

@@ -3,9 +3,9 @@
 /* The keys that show something of the host's to the container, or of it to the host: time zone,
  * journal, users. */
 
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
-#include "nearest.h"
 
 #include <string.h>
 

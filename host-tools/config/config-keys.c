@@ -2,11 +2,11 @@
 
 /* Which keys there are, and how one of them is set. */
 
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
 #include "escape.h"
 #include "log.h"
-#include "nearest.h"
 
 #include <string.h>
 #include <sys/resource.h>

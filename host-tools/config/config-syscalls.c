@@ -2,9 +2,9 @@
 
 /* SystemCallFilter=. What its words come to is for narthex-seccomp; here they are known or not. */
 
+#include "../nearest.h"
 #include "cleanup.h"
 #include "config-value.h"
-#include "nearest.h"
 
 #include <stdio.h>
 #include <string.h>

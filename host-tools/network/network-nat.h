@@ -7,7 +7,7 @@
  * container's own, "inet narthex-NAME". docs/network.md has the rules and why.
  */
 
-#include "../config.h"
+#include "../config/config.h"
 
 #include <stdio.h>
 

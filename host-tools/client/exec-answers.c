@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "exec-answers.h"
 
+#include "../verbs.h"
 #include "escape.h"
 #include "log.h"
-#include "verbs.h"
 
 #include <errno.h>
 #include <stdio.h>
