@@ -36,6 +36,10 @@ int config_parse_ownership(struct config_value *value)
 		return config_refuse(value,
 			"narthex never changes the owners of a tree on disk: 'map' "
 			"shows them shifted");
+	if (strcmp(value->text, "foreign") == 0)
+		return config_refuse(value,
+			"a tree's owners are 0 to 65535 here, not systemd's foreign UID range: "
+			"shift them down, and take 'map'");
 	if (strcmp(value->text, "off") == 0)
 		*field = OWNERSHIP_OFF;
 	else if (*value->text == '\0' || strcmp(value->text, "map") == 0 ||

@@ -52,6 +52,7 @@ static void test_ownership(void **state)
 	assert_int_equal(config.ownership, OWNERSHIP_MAP);
 	assert_refused("PrivateUsersOwnership", "chown", "never changes the owners");
 	assert_refused("PrivateUsersOwnership", "yes", "must be map, auto or off");
+	assert_refused("PrivateUsersOwnership", "foreign", "not systemd's foreign UID range");
 }
 
 static void test_inaccessible(void **state)
