@@ -43,8 +43,13 @@ static int open_directory(int at, const char *path, mode_t mode)
 	if (!made && errno != EEXIST)
 		return -errno;
 	fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || (made && fchmod(fd, mode) < 0))
-		return -errno;
+	if (fd < 0 || (made && fchmod(fd, mode) < 0)) {
+		int r = -errno;
+
+		if (made)
+			(void)unlinkat(at, path, AT_REMOVEDIR);
+		return r;
+	}
 	return TAKE_FD(fd);
 }
 
@@ -319,7 +324,8 @@ void state_release(struct state *state)
 	if (state->dir_fd >= 0 && state->lock_fd >= 0) {
 		/* the interface dies with its namespace; deleting it would take the kernel 30 ms */
 		remove_files(state);
-		remove_name(state, state->dir_fd, "private", AT_REMOVEDIR);
+		if (state->private_fd >= 0)
+			remove_name(state, state->dir_fd, "private", AT_REMOVEDIR);
 	}
 	if (state->dir_fd >= 0 && state->lock_fd >= 0 && !state->is_unclean) {
 		/* the lock goes last, and its directory with it: from here on a new start may come
