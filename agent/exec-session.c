@@ -506,6 +506,16 @@ void exec_sessions_init(struct sessions *sessions)
 	sessions->exec.cgroup_fd = fd < 0 ? -EBADF : fd;
 }
 
+bool exec_sessions_wait(const struct sessions *sessions)
+{
+	const struct exec_session *session;
+
+	LIST_FOREACH(session, &sessions->exec.list, entry)
+	if (session->state == EXEC_STATE_WAITS)
+		return true;
+	return false;
+}
+
 void exec_sessions_done(struct sessions *sessions, bool keep)
 {
 	struct exec_session *session;

@@ -31,6 +31,10 @@ void exec_sessions_init(struct sessions *sessions);
  */
 void exec_sessions_done(struct sessions *sessions, bool keep);
 
+/* Whether a client that has been let in has still to say what to run. Such a session can't be kept:
+ * what it is to be isn't known. */
+bool exec_sessions_wait(const struct sessions *sessions);
+
 /* sessions_adopt() for this door. slot: consumed. fds: what is taken becomes negative. */
 void exec_session_adopt(struct sessions *sessions, struct store_slot *slot,
 	const struct store_record *record, int *fds, size_t n);

@@ -63,6 +63,17 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 	/* everything else: whoever it was is gone, or comes again */
 }
 
+void listeners_pause(struct listeners *listeners)
+{
+	(void)event_del(&listeners->resume);
+	set_accepting(listeners, false);
+}
+
+void listeners_resume(struct listeners *listeners)
+{
+	set_accepting(listeners, true);
+}
+
 int listeners_init(struct listeners *listeners, struct event_base *base, struct sessions *sessions)
 {
 	*listeners = (struct listeners){ .sessions = sessions, .base = base };

@@ -39,3 +39,7 @@ int listeners_bind(struct listeners *listeners, const struct door *door, const c
 
 /* Starts accepting. 0 or -errno. */
 int listeners_start(struct listeners *listeners);
+
+/* Lets nobody in, and lets them in again: meanwhile they wait in the sockets' queues. */
+void listeners_pause(struct listeners *listeners);
+void listeners_resume(struct listeners *listeners);

@@ -6,6 +6,7 @@
  */
 
 #include "cleanup.h"
+#include "clock.h"
 #include "crashes.h"
 #include "door.h"
 #include "inherit.h"
@@ -26,6 +27,7 @@
 #define DEFAULT_MAX_SESSIONS 4096
 #define DEFAULT_MAX_SESSIONS_PER_UID 1024
 #define LISTEN_MAX 64
+#define HEAR_MS 5000 /* a client says what to run within microseconds, if nothing holds it up */
 /* For a command in the background to end in order; nobody waits longer for a guest that goes down.
  */
 #define END_GRACE_MS 3000
@@ -266,12 +268,30 @@ static int agent_init(struct agent *agent)
 	return open_listeners(agent);
 }
 
+/*
+ * Before another agent comes: who has been let in and is about to say what to run, is heard.
+ * Whoever comes meanwhile is the other's.
+ */
+static void hear_waiting(struct agent *agent)
+{
+	const struct timeval turn = { .tv_usec = 5000 };
+	int64_t end = clock_ms() + HEAR_MS;
+
+	listeners_pause(&agent->listeners);
+	while (exec_sessions_wait(&agent->sessions) && clock_ms() < end &&
+		event_base_loopexit(agent->base, &turn) == 0 &&
+		event_base_dispatch(agent->base) >= 0)
+		;
+}
+
 static void agent_done(struct agent *agent, bool failed)
 {
 	bool keep =
 		agent->sessions.limits.count > 0 &&
 		(failed ? agent->sessions.store.systemd : agent->stopped && restart_is_pending());
 
+	if (keep && !failed)
+		hear_waiting(agent);
 	listeners_done(&agent->listeners);
 	agent->sessions.changed = NULL;
 	sessions_done(&agent->sessions, keep);
@@ -299,8 +319,12 @@ static int loop(struct agent *agent, char **argv)
 		if (!agent->anew)
 			return 0;
 		agent->anew = false;
+		hear_waiting(agent);
+		if (agent->stopped)
+			return 0;
 		(void)journal_flush(&agent->sessions.journal);
 		(void)inherit_by_exec(&agent->listeners, &agent->sessions, argv);
+		listeners_resume(&agent->listeners);
 	}
 }
 

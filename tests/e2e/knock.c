@@ -15,10 +15,16 @@
  *
  *   knock storm PATH COUNT                  knocks COUNT times and is gone each time; prints COUNT
  *   knock hold PATH COUNT                   COUNT clients that say nothing: prints "holding", waits for a line on stdin
+ *
+ * and for the exec door:
+ *
+ *   knock late PATH COMMAND                 prints "in", and says that COMMAND is to be run when a line has come on stdin;
+ *                                           prints "exited N", or what else has come of it
  */
 /* clang-format on */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +35,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "exec-message.h"
 #include "fd.h"
 
 #define ANSWER_MAX 4096
@@ -254,8 +261,55 @@ static int hold(const char *path, int count)
 	return 0;
 }
 
+static int say_start(int fd, const char *command)
+{
+	static char buf[EXEC_MESSAGE_MAX];
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int fds[] = { null, null, null };
+	char *words[] = { (char *)command, NULL };
+	ssize_t n = exec_message_start(buf, sizeof(buf), 0, NULL, NULL, words, NULL);
+
+	return n < 0 ? (int)n : fd_send_message(fd, buf, (size_t)n, fds, ARRAY_SIZE(fds), 0);
+}
+
+static int late(const char *path, const char *command)
+{
+	_cleanup_close_ int fd = door_open_any(path);
+	char go, buf[EXEC_TEXT_MAX + 64];
+	int r;
+
+	if (fd < 0) {
+		errno = -fd;
+		return die(path);
+	}
+	puts("in");
+	(void)fflush(stdout);
+	(void)!read(STDIN_FILENO, &go, 1);
+	r = say_start(fd, command);
+	if (r < 0) {
+		errno = -r;
+		return die("send");
+	}
+	for (;;) {
+		struct exec_message message;
+		const char *why;
+		ssize_t n = recv(fd, buf, sizeof(buf), 0);
+
+		if (n <= 0 || exec_message_parse(buf, (size_t)n, &message, &why) < 0)
+			break;
+		if (message.type == EXEC_EXITED) {
+			printf("exited %u\n", message.exited.value);
+			return 0;
+		}
+	}
+	puts("closed");
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && strcmp(argv[1], "late") == 0)
+		return late(argv[2], argv[3]);
 	if (argc == 6 && strcmp(argv[1], "repeat") == 0)
 		return repeat(argv[2], (int)strtol(argv[3], NULL, 10), argv[4], argv[5]);
 	if (argc == 6 && strcmp(argv[1], "first") == 0)
@@ -269,6 +323,7 @@ int main(int argc, char **argv)
 	if (argc == 4 && strcmp(argv[1], "hold") == 0)
 		return hold(argv[2], (int)strtol(argv[3], NULL, 10));
 	fprintf(stderr, "usage: knock repeat|first|burst|deaf PATH N SCRIPT [WANTED]\n"
-			"       knock storm|hold PATH N\n");
+			"       knock storm|hold PATH N\n"
+			"       knock late PATH COMMAND\n");
 	return 2;
 }

@@ -200,6 +200,46 @@ said() { # TEXT
   poll 20 equal_count live 'sleep 100[0]' 0
 }
 
+# A client of the exec door that has still to say what it wants, in a coprocess late; who comes after it is served.
+let_in() { # NAME
+  local line
+  coproc late { /build/tests/knock late "$(door "$1" exec)" /bin/true 3>&-; }
+  read -rt 60 line <&"${late[0]}"
+  equal "$line" in
+  narthex exec --root "$containers/$1" -- true
+}
+
+is_served() {
+  local line
+  echo >&"${late[1]}"
+  read -rt 60 line <&"${late[0]}"
+  equal "$line" 'exited 0'
+}
+
+stops_or_is_another() { # OLD-PID
+  [ "$(agent_pids live)" != "$1" ] || inside_unit | grep -qx 'SubState=stop-sigterm'
+}
+
+inside_unit() {
+  nsenter -t "$(guest_leader live)" -a systemctl show -p SubState narthex-agent
+}
+
+@test "systemctl restart waits for who has been let in and has yet to say what to run" {
+  local pids
+  let_in live
+  pids=$(agent_pids live)
+  nsenter -t "$(guest_leader live)" -a systemctl restart --no-block narthex-agent
+  poll 20 stops_or_is_another "$pids"
+  is_served
+  poll 30 another_agent "$pids"
+}
+
+another_agent() { # OLD-PID
+  local now
+  now=$(agent_pids live)
+  [ -n "$now" ] && [ "$now" != "$1" ]
+}
+
 @test "an agent that crashes again and again ends its sessions with a word, and serves new ones" {
   local i pids
   # a sanitizer's handler of such signals stays, and it reports
@@ -307,6 +347,9 @@ all_ended() {
   equal "$("${bare[@]}" pidof narthex-agent)" "$pid"
   echo >&$to
   client_ends 30 9
+  let_in bare
+  "${bare[@]}" kill -USR2 "$pid"
+  is_served
   # and once more: what was passed is passed on
   "${bare[@]}" sh -c "kill -USR2 $pid; echo after" >"$BATS_TEST_TMPDIR/after"
   equal "$(cat "$BATS_TEST_TMPDIR/after")" after
