@@ -193,8 +193,8 @@ static int stop_foreground(const char *verb, const char *container, int launcher
 	int r = -ETIME;
 
 	if (launcher < 0) {
-		log_error("%s: this kernel doesn't tell which process runs container '%s': end its "
-			  "'narthex run' yourself",
+		log_error("%s: this kernel doesn't tell which process runs container '%s' (Linux "
+			  "6.5 does): end its 'narthex run' yourself",
 			verb, container);
 		return -EOPNOTSUPP;
 	}

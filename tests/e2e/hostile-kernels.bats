@@ -139,6 +139,22 @@ END
   matches "$output" 'Linux 6\.5 does'
 }
 
+@test "a verb that lacks SO_PEERPIDFD knows a container in the foreground, and ends no process that may be another" {
+  local pid more=()
+  [ "$flavour" = userns ] || more=(--private-users=no)
+  narthex run --root "$containers/.templates/busybox" --name front "${more[@]}" -- /bin/sleep 1000 </dev/null >/dev/null 2>&1 3>&- &
+  pid=$!
+  poll 30 sh -c 'narthex list | grep -q "^front  *running "'
+  run timeout $((30 * ease)) "$deny" SO_PEERPIDFD -- narthex list
+  matches "$output" 'front +running'
+  run timeout $((30 * ease)) "$deny" SO_PEERPIDFD -- narthex kill front
+  equal "$status" 125
+  matches "$output" "which process runs container 'front' \(Linux 6\.5 does\): end its 'narthex run' yourself"
+  kill -0 "$pid"
+  narthex kill front
+  poll 30 not kill -0 "$pid"
+}
+
 @test "an agent that lacks a call refuses to serve, and names the kernel" {
   local call since
   while read -r call since; do
