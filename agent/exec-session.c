@@ -508,11 +508,10 @@ void exec_sessions_init(struct sessions *sessions)
 
 bool exec_sessions_wait(const struct sessions *sessions)
 {
-	const struct exec_session *session;
-
-	LIST_FOREACH(session, &sessions->exec.list, entry)
-	if (session->state == EXEC_STATE_WAITS)
-		return true;
+	for (const struct exec_session *s = LIST_FIRST(&sessions->exec.list); s;
+		s = LIST_NEXT(s, entry))
+		if (s->state == EXEC_STATE_WAITS)
+			return true;
 	return false;
 }
 

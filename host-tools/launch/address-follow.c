@@ -3,15 +3,11 @@
 #include "address-follow.h"
 
 #include "cleanup.h"
-#include "helper.h"
 #include "log.h"
-#include "network-helper.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/pidfd.h>
 
 /* It has said what is wrong. */
 static void on_end(int fd, short what, void *arg)
@@ -42,10 +38,9 @@ void address_follow_start(struct address_follow *follow, struct event_base *base
 		(void)log_errno(-errno, "cannot open the container's network namespace");
 		return;
 	}
-	follow->helper_fd = network_helper_follow(config, netns);
-	if (follow->helper_fd < 0)
+	if (network_helper_follow(&follow->helper, config, netns) < 0)
 		return;
-	follow->end = event_new(base, follow->helper_fd, EV_READ, on_end, follow);
+	follow->end = event_new(base, follow->helper.pidfd, EV_READ, on_end, follow);
 	if (!follow->end || event_add(follow->end, NULL) < 0) {
 		(void)log_errno(-ENOMEM, "cannot follow the container's address");
 		address_follow_stop(follow);
@@ -56,9 +51,6 @@ void address_follow_stop(struct address_follow *follow)
 {
 	if (follow->end)
 		event_free(follow->end);
-	if (follow->helper_fd >= 0) {
-		(void)pidfd_send_signal(follow->helper_fd, SIGKILL, NULL, 0);
-		(void)helper_reap(follow->helper_fd);
-	}
+	(void)network_helper_finish(&follow->helper);
 	*follow = ADDRESS_FOLLOW_NULL;
 }

@@ -7,6 +7,7 @@
  */
 
 #include "../config/config.h"
+#include "network-helper.h"
 
 #include <event2/event.h>
 #include <sys/types.h>
@@ -15,10 +16,10 @@ struct address_follow {
 	struct event_base *base; /* borrowed, as config */
 	const struct container_config *config;
 	struct event *end;
-	int helper_fd; /* narthex-network's pidfd; negative: there is none */
+	struct network_helper helper;
 };
 
-#define ADDRESS_FOLLOW_NULL ((struct address_follow){ .helper_fd = -EBADF })
+#define ADDRESS_FOLLOW_NULL ((struct address_follow){ .helper = NETWORK_HELPER_NULL })
 
 /*
  * Begins, or begins anew, for the guest of that leader (in the host's PIDs), whose network is

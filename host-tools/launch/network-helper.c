@@ -49,6 +49,21 @@ static size_t count_lines(const struct container_config *config)
 	return n;
 }
 
+/* The words of a task that needs the configuration alone. Freed by the caller, not what is in it.
+ */
+static char **task(const char *option, const struct container_config *config)
+{
+	char **argv = calloc(count_lines(config) + 4, sizeof(*argv));
+
+	if (!argv)
+		return NULL;
+	argv[0] = (char *)PROGRAM;
+	argv[1] = (char *)option;
+	argv[2] = config->name;
+	(void)add_lines(argv + 3, config);
+	return argv;
+}
+
 static int start(struct network_helper *helper, char **argv)
 {
 	_cleanup_close_ int theirs = -EBADF;
@@ -151,31 +166,30 @@ int network_helper_change(
 	return network_helper_finish(&helper);
 }
 
-/* The pidfd of one that gets no answer and gives none. */
-static int start_alone(const char *task, const struct container_config *config, int fd)
+int network_helper_attach(const struct container_config *config)
 {
-	_cleanup_free_ char **argv = calloc(count_lines(config) + 4, sizeof(*argv));
+	_cleanup_free_ char **argv = task("--attach", config);
 	int r;
 
 	if (!argv)
 		return log_errno(-ENOMEM, "cannot start " PROGRAM);
-	argv[0] = (char *)PROGRAM;
-	argv[1] = (char *)task;
-	argv[2] = config->name;
-	(void)add_lines(argv + 3, config);
-	r = helper_start(PROGRAM, argv, fd);
+	r = helper_start(PROGRAM, argv, -EBADF);
 	return r < 0 ? log_errno(r, "cannot start " PROGRAM) : r;
 }
 
-int network_helper_attach(const struct container_config *config)
+int network_helper_follow(
+	struct network_helper *helper, const struct container_config *config, int netns_fd)
 {
-	return start_alone("--attach", config, -EBADF);
-}
+	_cleanup_free_ char **argv = task("--follow", config);
+	int r;
 
-/* The namespace is its HELPER_FD. */
-int network_helper_follow(const struct container_config *config, int netns_fd)
-{
-	return start_alone("--follow", config, netns_fd);
+	if (!argv)
+		return log_errno(-ENOMEM, "cannot start " PROGRAM);
+	r = start(helper, argv);
+	/* one that has died says why by its end */
+	if (r >= 0)
+		(void)network_helper_go(helper, netns_fd);
+	return r;
 }
 
 int network_helper_cleanup(const char *name)

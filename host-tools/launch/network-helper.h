@@ -50,10 +50,11 @@ int network_helper_attach(const struct container_config *config);
 
 /*
  * Starts narthex-network to have ports lead to whatever address the container has (network.h,
- * network_follow()), until it is killed. netns_fd: borrowed. Its pidfd, which the caller reaps, or
- * -errno, logged.
+ * network_follow()), until network_helper_finish(), or the launcher's own end. netns_fd: borrowed.
+ * Logs. 0 or -errno.
  */
-int network_helper_follow(const struct container_config *config, int netns_fd);
+int network_helper_follow(
+	struct network_helper *helper, const struct container_config *config, int netns_fd);
 
 /* What is left of name's network on the host, by a container that ended or a launcher that crashed,
  * goes. Waits. Logs. 0 or -errno. */

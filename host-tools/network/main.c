@@ -11,7 +11,7 @@
  *   narthex-network --attach NAME [SETTING]…
  *                                    puts its links on bridges that have been made anew
  *   narthex-network --follow NAME [SETTING]…
- *                                    has ports lead to the addresses in the one that HELPER_FD is
+ *                                    waits for it, too, and has ports lead to the addresses in it
  *   narthex-network --cleanup NAME   removes what a crashed launcher left on the host
  *
  * The assignments are those of the configuration that are about the network, in its order. Started
@@ -103,10 +103,13 @@ static int attach(char *const *argv)
 static int follow(char *const *argv)
 {
 	struct container_config config = {};
+	_cleanup_close_ int netns = -EBADF;
 	int r = read_config(&config, argv[2], argv + 3);
 
 	if (r >= 0)
-		r = network_follow(&config, HELPER_FD);
+		r = netns = receive_namespace();
+	if (r >= 0)
+		r = network_follow(&config, netns, HELPER_FD);
 	config_done(&config);
 	return r;
 }

@@ -243,26 +243,32 @@ static int hear(struct netlink *netlink)
 	return errno == EAGAIN ? 0 : log_errno(-errno, "cannot hear of the container's addresses");
 }
 
-static int follow(const struct container_config *config, int netns_fd, struct netlink *netlink)
+static int follow(
+	const struct container_config *config, int netns_fd, int end_fd, struct netlink *netlink)
 {
-	struct pollfd news = { .fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN };
 	struct container_config now = *config; /* what it points to is config's */
+	struct pollfd fds[] = { { .fd = end_fd, .events = POLLIN },
+		{ .fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN } };
 
 	for (;;) {
 		int64_t begun = clock_ms(), took;
 		int r = look(config, netns_fd, &now);
 
 		took = clock_ms() - begun;
-		(void)poll(NULL, 0, (int)(PAUSE_MS + PAUSE_SHARE * took));
-		if (poll(&news, 1, r > 0 ? -1 : RETRY_MS) < 0 && errno != EINTR)
+		/* news can wait for the end of the pause */
+		if (poll(fds, 1, (int)(PAUSE_MS + PAUSE_SHARE * took)) > 0)
+			return 0;
+		if (poll(fds, ARRAY_SIZE(fds), r > 0 ? -1 : RETRY_MS) < 0 && errno != EINTR)
 			return log_errno(-errno, "cannot wait for the container's addresses");
+		if (fds[0].revents)
+			return 0;
 		r = hear(netlink);
 		if (r < 0)
 			return r;
 	}
 }
 
-int network_follow(const struct container_config *config, int netns_fd)
+int network_follow(const struct container_config *config, int netns_fd, int end_fd)
 {
 	struct netlink netlink = {};
 	int r = netlink_open(&netlink, netns_fd);
@@ -272,7 +278,7 @@ int network_follow(const struct container_config *config, int netns_fd)
 			      MNL_SOCKET_AUTOPID) < 0)
 		r = -errno;
 	r = r < 0 ? log_errno(r, "cannot hear of the container's addresses")
-		  : follow(config, netns_fd, &netlink);
+		  : follow(config, netns_fd, end_fd, &netlink);
 	netlink_close(&netlink);
 	return r;
 }

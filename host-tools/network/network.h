@@ -57,11 +57,11 @@ int network_find_addresses(const struct container_config *config, int netns_fd,
 	struct config_address *address, struct config_address *address6);
 
 /*
- * Keeps these ports leading to the addresses that the container has (nat_apply(),
- * nat_open()), until this process is killed. netns_fd: as above. Logs. Returns -errno when it can't
- * go on.
+ * Keeps these ports leading to the addresses that the container has (nat_apply(), nat_open()),
+ * until end_fd (borrowed), a socket on which nothing comes, is at its end. netns_fd: as above.
+ * Logs. 0, or -errno when it can't go on.
  */
-int network_follow(const struct container_config *config, int netns_fd);
+int network_follow(const struct container_config *config, int netns_fd, int end_fd);
 
 /*
  * Removes what network_setup() left on the host for name, if anything (after a crash; in the usual

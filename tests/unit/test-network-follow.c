@@ -10,6 +10,7 @@
 
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 static struct config_address chosen, chosen6;
 
@@ -152,6 +153,18 @@ static void more_than_anybody_has(void **state)
 	assert_chosen(1, "10.231.1.9", "");
 }
 
+/* A launcher that is killed before it can be noticed leaves nobody behind. */
+static void ends_with_the_launcher(void **state)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	(void)close(fds[0]);
+	assert_int_equal(network_follow(&config, guest_ns, fds[1]), 0);
+	(void)close(fds[1]);
+	assert_string_equal(logged(), "");
+}
+
 #define NETWORK(f) cmocka_unit_test_setup_teardown(f, setup_network, teardown)
 
 int main(void)
@@ -162,6 +175,7 @@ int main(void)
 		NETWORK(what_is_not_behind_its_link),
 		NETWORK(what_is_not_in_use_yet),
 		NETWORK(more_than_anybody_has),
+		NETWORK(ends_with_the_launcher),
 	};
 
 	log_init("test-network-follow");
