@@ -21,6 +21,7 @@
 #include "cleanup.h"
 #include "exec-answers.h"
 #include "exec-message.h"
+#include "fd.h"
 #include "lane.h"
 #include "log.h"
 #include "quick-poll.h"
@@ -101,30 +102,6 @@ static void send_signal(struct session *s, int signal_number)
 	char buf[EXEC_TEXT_MAX + 64];
 
 	(void)send(s->sock, buf, exec_message_write(buf, &m), MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* With descriptors, which stay ours. */
-static int send_start(int sock, const void *buf, size_t len, const int *fds, size_t n)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int) * 3)];
-	} control = {};
-	struct iovec iov = { .iov_base = (void *)buf, .iov_len = len };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (n > 0) {
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(sizeof(int) * n);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(sizeof(int) * n);
-		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n);
-	}
-	while (sendmsg(sock, &message, MSG_NOSIGNAL) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
 }
 
 /* --- set-up -------------------------------------------------------------------------------- */
@@ -297,7 +274,7 @@ static int begin(struct session *s)
 		r = terminal_raw_enter(&s->raw);
 	if (r < 0)
 		return r;
-	r = send_start(s->sock, buf, (size_t)len, fds, exec_start_fds(s->request->flags));
+	r = fd_send_message(s->sock, buf, (size_t)len, fds, exec_start_fds(s->request->flags), 0);
 	/* an agent that refuses everybody may be gone again: what it said can still be read */
 	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
 		return log_errno(r, "cannot send the command to the container");
