@@ -232,19 +232,19 @@ static void signals_start_out_clean(void **state)
 		"SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 
-/* The command says with its status which signal it got. */
+/* The command says with its status which signal it got. It doesn't read meanwhile: dash runs no
+ * trap for a signal that comes right before its read(2) sleeps. */
 static void expect_forwarded(int sig, int status)
 {
 	struct run run = start(
 		&plain, SHELL("trap 'exit 41' INT; trap 'exit 42' TERM; trap 'exit 43' HUP; trap "
 			      "'exit 44' QUIT; "
 			      "trap 'exit 45' USR1; trap 'exit 46' USR2; trap 'exit 47' WINCH; "
-			      "echo ready; while read -r line; do :; done; exit 1"));
+			      "echo ready; while :; do :; done"));
 	char out[64];
 
 	read_until(run.out, "ready\n", out, sizeof(out));
 	assert_int_equal(kill(run.pid, sig), 0);
-	/* stdin stays open until it has ended: only the signal can end it */
 	read_until(run.out, NULL, out, sizeof(out));
 	assert_int_equal(finish(&run), status);
 }
@@ -320,7 +320,7 @@ static void expect_terminal(bool controlling)
 	assert_int_equal(openpty(&master, &setup.slave, NULL, NULL, NULL), 0);
 	run = start(
 		&setup, SHELL("trap 'exit 41' INT; echo ready >/dev/tty; read -r line </dev/tty; "
-			      "echo \"got $line\"; while :; do read -r line; done"));
+			      "echo \"got $line\"; while :; do :; done"));
 	close(setup.slave);
 	close(run.in);
 	close(run.out);
