@@ -51,6 +51,7 @@ static void opens_a_pty(void **state)
 	struct winsize size;
 	struct stat st;
 	char text[8];
+	size_t n = 0;
 
 	assert_true(master >= 0);
 	assert_int_equal(fcntl(master, F_GETFD), FD_CLOEXEC);
@@ -63,8 +64,14 @@ static void opens_a_pty(void **state)
 	assert_int_equal(size.ws_row, 24);
 	assert_int_equal(size.ws_col, 80);
 	assert_int_equal(write(slave, "out\n", 4), 4);
-	assert_true(wait_readable(master));
-	assert_int_equal(read(master, text, sizeof(text)), 5);
+	/* the kernel passes the line and its end on one after the other, in a worker */
+	while (n < 5 && wait_readable(master)) {
+		ssize_t r = read(master, text + n, sizeof(text) - n);
+
+		assert_true(r > 0);
+		n += (size_t)r;
+	}
+	assert_int_equal(n, 5);
 	assert_memory_equal(text, "out\r\n", 5);
 	/* it is nobody's controlling terminal by that */
 	assert_int_equal(fstat(slave, &st), 0);
