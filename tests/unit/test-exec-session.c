@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -363,11 +364,6 @@ static void test_foreground(void **state)
 	expect_exit(EXEC_HOW_EXITED, 5);
 }
 
-static bool no_process(void *arg)
-{
-	return kill(*(pid_t *)arg, 0) < 0;
-}
-
 static pid_t read_pid(void)
 {
 	char text[32] = "";
@@ -386,7 +382,7 @@ static void test_client_gone(void **state)
 	pid = read_pid();
 	close_fdp(&f.client);
 	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
-	assert_true(loop_until(f.base, no_process, &pid, LOOP_DEADLINE_SEC));
+	assert_true(loop_until(f.base, loop_has_died, &pid, LOOP_DEADLINE_SEC));
 }
 
 static bool exists(void *arg)
@@ -519,7 +515,7 @@ static void test_malformed_later(void **state)
 			send_packet("", 0, NULL, 0);
 		expect(EXEC_ERROR);
 		expect_end();
-		assert_true(loop_until(f.base, no_process, &pid, LOOP_DEADLINE_SEC));
+		assert_true(loop_until(f.base, loop_has_died, &pid, LOOP_DEADLINE_SEC));
 		close_fdp(&f.client);
 	}
 }
@@ -545,6 +541,15 @@ static void test_silent(void **state)
 	assert_true(loop_now() - begin >= 9.9);
 }
 
+/* An agent that was held up past the deadline finds the START nevertheless. */
+static void test_held_up(void **state)
+{
+	start(0, "", "", (const char *[]){ "true", NULL }, NULL);
+	assert_int_equal(poll(NULL, 0, 10500), 0);
+	expect(EXEC_STARTED);
+	expect_exit(EXEC_HOW_EXITED, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -564,6 +569,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_malformed_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_early_close, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_held_up, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

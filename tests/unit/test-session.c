@@ -128,11 +128,6 @@ static void test_background_job(void **state)
 	(void)kill((pid_t)strtol(f.got, NULL, 10), SIGKILL);
 }
 
-static bool no_process(void *arg)
-{
-	return kill(*(pid_t *)arg, 0) < 0;
-}
-
 /* What a session leaves behind is hung up at its end. */
 static void test_leftover(void **state)
 {
@@ -143,7 +138,7 @@ static void test_leftover(void **state)
 	expect_end(NULL);
 	pid = (pid_t)strtol(f.got, NULL, 10);
 	assert_true(pid > 1);
-	assert_true(loop_until(f.base, no_process, &pid, LOOP_DEADLINE_SEC));
+	assert_true(loop_until(f.base, loop_has_died, &pid, LOOP_DEADLINE_SEC));
 }
 
 /* A client that goes away takes its session along, though not in its first second. */
@@ -156,7 +151,7 @@ static void test_client_gone(void **state)
 	assert_true(loop_until(f.base, hear_text, (char *)"ready\n", LOOP_DEADLINE_SEC));
 	close_fdp(&f.client);
 	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
-	assert_true(loop_now() - start >= 0.9 && loop_now() - start < 10);
+	assert_true(loop_now() - start >= 0.9);
 }
 
 static bool has_content(void *arg)
@@ -197,10 +192,27 @@ static void test_root_login(void **state)
 static void test_pty_client_gone(void **state)
 {
 	f.client = knock("root-login");
-	say("echo rea''dy; sleep 1000\n");
+	/* not the bash: what it forks at that moment could go on without the hangup */
+	say("sh -c \"echo rea''dy; exec sleep 1000\"\n");
 	assert_true(loop_until(f.base, hear_text, (char *)"ready\r\n", LOOP_DEADLINE_SEC));
 	close_fdp(&f.client);
 	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+}
+
+/* The text behind what the shell was told to say, up to its next prompt. */
+static bool hear_leader(void *arg)
+{
+	const char *found;
+
+	(void)hear(NULL);
+	found = strstr(f.got, "leader=");
+	return found && strstr(found, ".\r\n\033");
+}
+
+/* Whether our own child has been reaped. */
+static bool no_process(void *arg)
+{
+	return kill(*(pid_t *)arg, 0) < 0;
 }
 
 /* All that a program wrote arrives, though its client reads nothing until it has exited. */
@@ -213,8 +225,7 @@ static void test_tail(void **state)
 	f.client = knock("root-login");
 	sndbuf = 0;
 	say("stty -echo; PS1=; echo lea''der=$$.\n");
-	assert_true(loop_until(f.base, hear_text, (char *)"leader=", LOOP_DEADLINE_SEC));
-	assert_true(loop_until(f.base, hear_text, (char *)".\r\n\033", LOOP_DEADLINE_SEC));
+	assert_true(loop_until(f.base, hear_leader, NULL, LOOP_DEADLINE_SEC));
 	found = strstr(f.got, "leader=");
 	leader = (pid_t)strtol(found + strlen("leader="), NULL, 10);
 	say("seq 1 3000; echo e''nd; exit\n");
