@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <limits.h>
+#include <poll.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -145,8 +146,7 @@ static int connect_to(const char *name, int seconds)
 		"every name fits");
 	if (fd < 0)
 		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline)) < 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof(deadline)) < 0)
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof(deadline)) < 0)
 		return -errno;
 	(void)snprintf(
 		address.sun_path, sizeof(address.sun_path), RUN_DIR "/%s/launcher.socket", name);
@@ -165,17 +165,23 @@ static int peer_pidfd(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0 ? -EBADF : pidfd;
 }
 
-/* One question, one answer. fd: borrowed. */
-static int converse(int fd, const char *question, char **ret)
+/* One question, one answer, the deadline as for connect_to(). fd: borrowed. */
+static int converse(int fd, const char *question, int seconds, char **ret)
 {
 	_cleanup_free_ char *answer = malloc(ANSWER_MAX + 1);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 	ssize_t n;
 
 	if (!answer)
 		return -ENOMEM;
 	if (UNINTERRUPTED(send(fd, question, strlen(question), MSG_NOSIGNAL)) < 0)
 		return errno == EPIPE || errno == ECONNRESET ? -ENOENT : -errno;
-	n = UNINTERRUPTED(recv(fd, answer, ANSWER_MAX, 0));
+	/* not SO_RCVTIMEO, which begins anew after every stop of ours */
+	n = UNINTERRUPTED(poll(&p, 1, seconds > 0 ? seconds * 1000 : -1));
+	if (n == 0)
+		return -EAGAIN;
+	if (n > 0)
+		n = UNINTERRUPTED(recv(fd, answer, ANSWER_MAX, 0));
 	if (n < 0)
 		return errno == ECONNRESET ? -ENOENT : -errno;
 	if (n == 0) /* it serves root only, and ends without an answer */
@@ -189,7 +195,7 @@ int launcher_request(const char *name, const char *request, int seconds, char **
 {
 	_cleanup_close_ int fd = connect_to(name, seconds);
 
-	return fd < 0 ? fd : converse(fd, request, ret);
+	return fd < 0 ? fd : converse(fd, request, seconds, ret);
 }
 
 int launcher_ask(const char *name, struct launcher_status *ret)
@@ -197,7 +203,7 @@ int launcher_ask(const char *name, struct launcher_status *ret)
 	struct launcher_status status = LAUNCHER_STATUS_NULL;
 	_cleanup_close_ int fd = connect_to(name, STATUS_DEADLINE_SEC);
 	_cleanup_free_ char *answer = NULL;
-	int r = fd < 0 ? fd : converse(fd, "status", &answer);
+	int r = fd < 0 ? fd : converse(fd, "status", STATUS_DEADLINE_SEC, &answer);
 
 	if (r < 0)
 		return r;
