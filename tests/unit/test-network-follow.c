@@ -5,6 +5,7 @@
 #include "host-tools/network/network-link.h"
 #include "host-tools/network/network.h"
 
+#include "fd.h"
 #include "log.h"
 #include "netns.h"
 
@@ -137,6 +138,12 @@ static void what_is_not_behind_its_link(void **state)
 static void what_is_not_in_use_yet(void **state)
 {
 	host_has("fd12::1", 64);
+	/* it stays so for minutes, not for one second */
+	enter(guest_ns);
+	assert_int_equal(
+		file_write_string(AT_FDCWD, "/proc/sys/net/ipv6/conf/eth0/dad_transmits", "250"),
+		0);
+	enter(host_ns);
 	change(guest_ns, RTM_NEWADDR, "eth0", "fd12::7", 64, 0);
 	assert_chosen(1, "", "");
 }
