@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -38,7 +39,7 @@ struct session {
 	ssize_t len;
 };
 
-static struct session session;
+static struct session session = { .sock = -EBADF };
 
 static void note_leader(void)
 {
@@ -551,6 +552,7 @@ static void test_strangers(void **state)
 
 	other = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (other == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)pause();
 		_exit(0);
 	}

@@ -38,8 +38,8 @@ static int setup(void **state)
 	if (!own)
 		return -1;
 	own[strcspn(own, "\n")] = '\0';
-	(void)snprintf(dir, sizeof(dir), "%s%s/test-session-cgroup-%d", mount, own + 3, getpid());
-	if (mkdir(dir, 0755) < 0)
+	(void)snprintf(dir, sizeof(dir), "%s%s/test-session-cgroup-XXXXXX", mount, own + 3);
+	if (!mkdtemp(dir))
 		return -1;
 	cgroups.fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return cgroups.fd < 0 ? -1 : spawner_init(&spawner);
@@ -94,6 +94,17 @@ static bool wait_count(const char *name, size_t want)
 	return true;
 }
 
+/* From Linux 6.19 on a process that can be waited for may be in its cgroup for a moment yet. */
+static bool wait_removed(const char *name)
+{
+	double end = loop_now() + LOOP_DEADLINE_SEC;
+
+	while (!session_cgroup_remove(&cgroups, name))
+		if (errno != EBUSY || loop_now() > end)
+			return false;
+	return true;
+}
+
 static void reap(int pidfd)
 {
 	siginfo_t info;
@@ -117,7 +128,7 @@ static void test_life(void **state)
 	assert_int_equal(syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0), 0);
 	/* a zombie is in nobody's way */
 	assert_return_code(waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOWAIT), errno);
-	assert_true(session_cgroup_remove(&cgroups, "session-1"));
+	assert_true(wait_removed("session-1"));
 	assert_true(session_cgroup_remove(&cgroups, "session-1"));
 	reap(pidfd);
 }
@@ -164,7 +175,7 @@ static void hang_up(const char *name)
 	assert_return_code(kill(daemon, SIGKILL), errno);
 	assert_true(wait_count("session-1", 0));
 	reap(pidfd);
-	assert_true(session_cgroup_remove(&cgroups, "session-1"));
+	assert_true(wait_removed("session-1"));
 }
 
 static void test_hang_up(void **state)
@@ -212,8 +223,8 @@ static void test_end(void **state)
 	assert_int_equal(count("session-1/own"), 0);
 	reap(heeds);
 	reap(deaf);
-	assert_true(session_cgroup_remove(&cgroups, "session-1/own"));
-	assert_true(session_cgroup_remove(&cgroups, "session-1"));
+	assert_true(wait_removed("session-1/own"));
+	assert_true(wait_removed("session-1"));
 }
 
 /* A child that is held up before its exec holds up nobody else: here by a frozen cgroup. */
@@ -244,7 +255,7 @@ static void test_held_up(void **state)
 	assert_int_equal(spawn_outcome(report, NULL), 0);
 	(void)close(pidfd);
 	(void)close(report);
-	assert_true(session_cgroup_remove(&cgroups, "frozen"));
+	assert_true(wait_removed("frozen"));
 }
 
 int main(void)

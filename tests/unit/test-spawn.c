@@ -161,12 +161,14 @@ static void test_failure(void **state)
 	enum spawn_step step = 0;
 	int pidfd = -7;
 	pid_t pid = -7;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct spawn_request request = {
 		.path = "/no/such/program",
 		.argv = argv,
 		.envp = envp,
 		.cwd = "/",
 		.cgroup_fd = -1,
+		.stdio = { null, null, null },
 	};
 
 	assert_int_equal(spawn(&spawner, &request, &pid, &pidfd, &step), -ENOENT);
@@ -182,6 +184,7 @@ static void test_failure(void **state)
 	assert_int_equal(pidfd, -7);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* nothing to reap */
 	assert_int_equal(errno, ECHILD);
+	(void)close(null);
 }
 
 static size_t count_fds(void)
