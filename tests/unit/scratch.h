@@ -27,7 +27,7 @@
 #include <cmocka.h>
 
 #define SCRATCH "/run/scratch"
-#define SCRATCH_DEADLINE_MS 20000
+#define SCRATCH_DEADLINE_MS 60000
 
 #define UNUSED_OK __attribute__((unused))
 

@@ -311,6 +311,6 @@ int main(void)
 		cmocka_unit_test(too_many_leak_nothing),
 	};
 
-	(void)alarm(60); /* nothing here may hang */
+	(void)alarm(250); /* nothing here may hang */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,7 @@
 
 #include <cmocka.h>
 
-#define DEADLINE_S 10
+#define DEADLINE_S 60
 
 static char init_path[PATH_MAX];
 

@@ -27,7 +27,7 @@ static size_t n;
 
 static int setup(void **state)
 {
-	(void)alarm(60); /* whatever waits for the guest ends here */
+	(void)alarm(250); /* whatever waits for the guest ends here */
 	if (!mkdtemp(dir))
 		return -1;
 	dirfd_ = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);

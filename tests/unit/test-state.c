@@ -288,7 +288,7 @@ static int compete(atomic_int *holders)
 {
 	unsigned int got = 0;
 
-	for (int64_t end = clock_ms() + SCRATCH_DEADLINE_MS; got < 200 && clock_ms() < end;) {
+	for (int64_t end = clock_ms() + SCRATCH_DEADLINE_MS; got < 100 && clock_ms() < end;) {
 		struct state s = STATE_NULL;
 		int r = state_acquire("foo", &s);
 
@@ -309,7 +309,7 @@ static int compete(atomic_int *holders)
 		else
 			state_release(&s);
 	}
-	return got == 200 ? 0 : 5;
+	return got == 100 ? 0 : 5;
 }
 
 static void never_two_at_once(void **state)

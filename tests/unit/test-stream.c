@@ -196,7 +196,7 @@ static void carry(enum end from, enum end to, const char *text, size_t len)
 	} else {
 		p = make_pump(in[1], out[1], text, len);
 		p.never_ends = to == END_PTY;
-		if (!loop_until(base, pumped, &p, 20))
+		if (!loop_until(base, pumped, &p, LOOP_DEADLINE_SEC))
 			fail_msg("%s to %s: %zu fed, %zu taken of %zu", end_names[from],
 				end_names[to], p.fed, p.taken, len);
 	}
@@ -274,7 +274,7 @@ static void a_slow_reader_is_bounded_and_loses_nothing(void **state)
 	p = make_pump(in, out, text, BIG);
 	p.fed = accepted;
 	p.chunk = 1000;
-	if (!loop_until(base, pumped, &p, 20))
+	if (!loop_until(base, pumped, &p, LOOP_DEADLINE_SEC))
 		fail_msg("%zu fed, %zu taken", p.fed, p.taken);
 	assert_int_equal(p.taken, BIG);
 	assert_memory_equal(p.got, text, BIG);
@@ -322,7 +322,7 @@ static void a_reader_that_went_ends_it(void **state)
 		(void)close(to[1]);
 		assert_int_equal(stream_start(&stream, base, from[0], to[0]), 0);
 		assert_true(write(from[1], text, 100) == 100);
-		assert_true(loop_until(base, has_ended, NULL, 20));
+		assert_true(loop_until(base, has_ended, NULL, LOOP_DEADLINE_SEC));
 		/* the writer learns it */
 		assert_int_equal(write(from[1], "x", 1), -1);
 		assert_int_equal(errno, EPIPE);
@@ -364,7 +364,7 @@ static void a_terminal_is_read_on_when_the_reader_went(void **state)
 	stream.revive = revive_never;
 	assert_int_equal(stream_start(&stream, base, from[0], to[0]), 0);
 	arg.slave = from[1];
-	assert_true(loop_until(base, terminal_is_read, &arg, 20));
+	assert_true(loop_until(base, terminal_is_read, &arg, LOOP_DEADLINE_SEC));
 	(void)close(from[1]);
 }
 
@@ -398,19 +398,19 @@ static void a_terminal_without_a_slave_ends_or_is_revived(void **state)
 	stream.revive = revive;
 	assert_int_equal(stream_start(&stream, base, from[0], to[0]), 0);
 	(void)close(from[1]);
-	assert_true(loop_until(base, is_revived, NULL, 20));
+	assert_true(loop_until(base, is_revived, NULL, LOOP_DEADLINE_SEC));
 	assert_false(stream.ended);
 	slave = revive_slave;
 	p = make_pump(slave, to[1], "again", 5);
 	p.close_in = false;
 	p.never_ends = true;
-	assert_true(loop_until(base, pumped, &p, 20));
+	assert_true(loop_until(base, pumped, &p, LOOP_DEADLINE_SEC));
 	assert_memory_equal(p.got, "again", 5);
 	free(p.got);
 	/* and without anybody to revive it this is the end */
 	stream.revive = NULL;
 	(void)close(slave);
-	assert_true(loop_until(base, has_ended, NULL, 20));
+	assert_true(loop_until(base, has_ended, NULL, LOOP_DEADLINE_SEC));
 	assert_false(stream.has_failed);
 	(void)close(to[1]);
 }
@@ -424,7 +424,7 @@ static void an_error_is_no_end(void **state)
 	make_pair(END_PIPE, false, to);
 	assert_true(from >= 0 && read(from, &byte, 1) < 0 && errno == EIO);
 	assert_int_equal(stream_start(&stream, base, from, to[0]), 0);
-	assert_true(loop_until(base, has_ended, NULL, 20));
+	assert_true(loop_until(base, has_ended, NULL, LOOP_DEADLINE_SEC));
 	assert_true(stream.has_failed);
 	(void)close(to[1]);
 }
@@ -445,7 +445,7 @@ static void a_filter_can_stop_it(void **state)
 	spin(10);
 	assert_int_equal(read(out, got, sizeof(got)), 3);
 	assert_int_equal(write(in, "x", 1), 1);
-	assert_true(loop_until(base, has_ended, NULL, 20));
+	assert_true(loop_until(base, has_ended, NULL, LOOP_DEADLINE_SEC));
 	assert_int_equal(read(out, got, sizeof(got)), 0);
 	(void)close(in);
 	(void)close(out);

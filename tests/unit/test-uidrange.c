@@ -349,7 +349,7 @@ static int compete(atomic_int *holders)
 {
 	unsigned int got = 0;
 
-	for (int64_t end = clock_ms() + SCRATCH_DEADLINE_MS; got < 300 && clock_ms() < end;) {
+	for (int64_t end = clock_ms() + SCRATCH_DEADLINE_MS; got < 100 && clock_ms() < end;) {
 		struct container_config config = fixed("race", 0x300000, 1);
 		struct uid_range range;
 
@@ -362,7 +362,7 @@ static int compete(atomic_int *holders)
 		}
 		uid_range_release(&range);
 	}
-	return got == 300 ? 0 : 3;
+	return got == 100 ? 0 : 3;
 }
 
 static void never_two_at_once(void **state)
