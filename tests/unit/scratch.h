@@ -35,6 +35,7 @@
 UNUSED_OK static int scratch_enter(void **state)
 {
 	(void)state;
+	(void)umask(022);
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
 		mount("scratch", "/run", "tmpfs", MS_NOSUID, "mode=0755") < 0 ||
@@ -42,7 +43,6 @@ UNUSED_OK static int scratch_enter(void **state)
 		perror("this test needs root");
 		return -1;
 	}
-	(void)umask(022);
 	return 0;
 }
 
