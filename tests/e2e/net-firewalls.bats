@@ -17,7 +17,7 @@ setup_file() {
 
 teardown_file() {
   serve_no_more world
-  ip netns del world
+  world_down
   ip link del br0
 }
 
@@ -52,7 +52,7 @@ Port=8081:81
 END
   serve web
   # what is said to it, it says again
-  nsenter -t "$(guest_leader web)" -n socat tcp6-listen:81,fork,reuseaddr exec:cat >/dev/null 2>&1 3>&- &
+  nsenter -t "$(guest_leader web)" -n "${server[@]}" tcp6-listen:81,fork,reuseaddr exec:cat >/dev/null 2>&1 3>&- &
   echo $! >>"$BATS_FILE_TMPDIR/web.pids"
   poll 30 in_net web grep -q ':0051 .* 0A ' /proc/net/tcp6
 }
@@ -68,7 +68,7 @@ HostAddress6=fd70::1
 LocalAddress6=fd70::2/64
 Port=8090:80
 END
-  nsenter -t "$(guest_leader bridged)" -n socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
+  nsenter -t "$(guest_leader bridged)" -n "${server[@]}" tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
   echo $! >>"$BATS_FILE_TMPDIR/web.pids"
   poll 30 in_net bridged grep -q ':0050 .* 0A ' /proc/net/tcp6
 }
@@ -137,18 +137,28 @@ END
 # --- firewalld ---------------------------------------------------------------------------------
 
 # Its name on the bus is there before its rules are.
-firewalld_up() {
-  systemctl start firewalld
-  poll 60 not host_answers
+firewalld_is_up() {
+  [ "$(busctl get-property org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 org.fedoraproject.FirewallD1 state)" = 's "RUNNING"' ] &&
+    host_refuses
+}
+
+firewalld_up() { # [start|restart]
+  systemctl "${1:-start}" firewalld
+  poll 60 firewalld_is_up
 }
 
 # Nobody has let this port pass.
 host_answers() {
-  [ "$(in_world timeout 20 socat - tcp:198.51.100.1:7777,connect-timeout=2 </dev/null)" = host ]
+  [ "$(in_world timeout 30 socat -t20 - tcp:198.51.100.1:7777,connect-timeout=20 </dev/null)" = host ]
+}
+
+# By a word, not by silence: a host that is slow is silent, too.
+host_refuses() {
+  in_world timeout 30 socat -u tcp:198.51.100.1:7777,connect-timeout=20 - 2>&1 | grep -q 'No route to host'
 }
 
 host_serves() {
-  socat tcp-listen:7777,fork,reuseaddr system:'echo host' >/dev/null 2>&1 3>&- &
+  "${server[@]}" tcp-listen:7777,fork,reuseaddr system:'echo host' >/dev/null 2>&1 3>&- &
   echo $! >>"$BATS_FILE_TMPDIR/web.pids"
   poll 30 host_answers
 }
@@ -197,8 +207,7 @@ said_again() { # WORD, on the open connection
   not same theirs "$BATS_TEST_TMPDIR/before"
   same ours "$BATS_TEST_TMPDIR/ours"
   ports_are_there
-  systemctl restart firewalld
-  poll 60 not host_answers
+  firewalld_up restart
   same ours "$BATS_TEST_TMPDIR/ours"
   equal "$(in_world bash -c 'seen tcp:198.51.100.1:8080')" 198.51.100.9
   said_again two
@@ -222,13 +231,13 @@ let_containers_out() {
   equal "$(in_net out bash -c 'unseen tcp:198.51.100.9:80')" ''
   equal "$(in_net out bash -c 'unseen tcp6:[fd51::9]:80')" ''
   let_containers_out
-  poll 60 not host_answers
+  poll 60 firewalld_is_up
   equal "$(in_net out bash -c 'seen tcp:198.51.100.9:80')" 198.51.100.1
   equal "$(in_net out bash -c 'seen tcp6:[fd51::9]:80')" fd51::1
   # what is the host's own stays closed until the zone has it
   equal "$(in_net out socat - tcp:10.9.1.1:7777,connect-timeout=2 </dev/null)" ''
   firewall-cmd --zone=containers --add-port=7777/tcp
-  equal "$(in_net out timeout 60 socat - tcp:10.9.1.1:7777 </dev/null)" host
+  equal "$(in_net out timeout 60 socat -t50 - tcp:10.9.1.1:7777 </dev/null)" host
 }
 
 # --- iptables ----------------------------------------------------------------------------------

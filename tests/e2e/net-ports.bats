@@ -57,7 +57,7 @@ teardown_file() {
   serve_no_more web
   serve_no_more bridged
   guests_remove_all
-  ip netns del world
+  world_down
   ip link del br0
   nft delete table inet other
 }
@@ -126,9 +126,9 @@ export -f misroute
 
 @test "localhost for the host's sake does not open the host's loopback to guests" {
   local servers=()
-  socat tcp-listen:9999,bind=127.0.0.1,fork system:'echo secret' >/dev/null 2>&1 3>&- &
+  "${server[@]}" tcp-listen:9999,bind=127.0.0.1,fork system:'echo secret' >/dev/null 2>&1 3>&- &
   servers+=($!)
-  socat tcp6-listen:9999,'bind=[::1]',fork system:'echo secret' >/dev/null 2>&1 3>&- &
+  "${server[@]}" tcp6-listen:9999,'bind=[::1]',fork system:'echo secret' >/dev/null 2>&1 3>&- &
   servers+=($!)
   poll 30 grep -q ':270F' /proc/net/tcp
   poll 30 grep -q ':270F' /proc/net/tcp6
@@ -175,7 +175,7 @@ export -f misroute
 }
 
 @test "a port that is taken is an error that says whose" {
-  local server
+  local holder
   guest_tree second busybox
   guest_conf second <<'END'
 [Network]
@@ -189,7 +189,7 @@ END
   [ "$status" != 0 ]
   log_of second | grep -F "port tcp:127.0.0.1:8080 of container 'second' is taken by container 'web'"
   socat tcp-listen:8077,fork system:true >/dev/null 2>&1 3>&- &
-  server=$!
+  holder=$!
   poll 30 grep -q ':1F8D' /proc/net/tcp /proc/net/tcp6
   guest_conf second <<'END'
 [Network]
@@ -200,9 +200,9 @@ Port=8077:80
 Restart=no
 END
   run systemctl start container-second
-  kill "$server"
+  kill "$holder"
   [ "$status" != 0 ]
-  log_of second | grep -F "port tcp:8077 of container 'second' is taken on the host by socat (pid $server)"
+  log_of second | grep -F "port tcp:8077 of container 'second' is taken on the host by socat (pid $holder)"
   none_of_it second
   guest_remove second
   # and what a container has nobody can take from it
@@ -233,7 +233,7 @@ LocalAddress=10.9.2.2
 Port=8070:80
 Port=8071:80
 END
-  nsenter -t "$(guest_leader second)" -n socat tcp-listen:80,fork,reuseaddr exec:cat >/dev/null 2>&1 3>&- &
+  nsenter -t "$(guest_leader second)" -n "${server[@]}" tcp-listen:80,fork,reuseaddr exec:cat >/dev/null 2>&1 3>&- &
   echo $! >"$BATS_FILE_TMPDIR/second.pids"
   poll 30 in_net second grep -q ':0050 .* 0A ' /proc/net/tcp
   coproc talker { socat - tcp:127.0.0.1:8070; }
@@ -279,7 +279,7 @@ END
   before=$(cat /run/narthex/.borrowed)
   matches "$before" 'second forward4 br0'
   kill -KILL "$(launcher_pid second)"
-  poll 30 not systemctl is-active container-second
+  poll 30 is_failed second
   systemctl reset-failed container-second
   # the guards outlive it until somebody cleans up
   nft list table inet narthex-second

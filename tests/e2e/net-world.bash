@@ -4,6 +4,8 @@
 
 # shellcheck disable=SC2016 # socat's own variable
 who='echo $SOCAT_PEERADDR'
+# who serves waits for what is to be said: half a second after a client's end of input, as by default, it may still be starting
+server=(socat -t30)
 
 world_up() {
   ip netns add world
@@ -15,6 +17,12 @@ world_up() {
   in_world ip link set eth0 up
   in_world ip addr add 198.51.100.9/24 dev eth0
   in_world ip addr add fd51::9/64 dev eth0 nodad
+}
+
+# The wire goes with the namespace, but later: the next file has one of the same name.
+world_down() {
+  ip link del uplink
+  ip netns del world
 }
 
 in_world() {
@@ -32,9 +40,9 @@ in_net() { # NAME CMD…: with the host's tools in the guest's network
 serve() { # NAME
   local pid
   pid=$(guest_leader "$1")
-  nsenter -t "$pid" -n socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
+  nsenter -t "$pid" -n "${server[@]}" tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
   echo $! >"$BATS_FILE_TMPDIR/$1.pids"
-  nsenter -t "$pid" -n socat udp6-recvfrom:80,fork,reuseaddr "system:read -r x; $who" >/dev/null 2>&1 3>&- &
+  nsenter -t "$pid" -n "${server[@]}" udp6-recvfrom:80,fork,reuseaddr "system:read -r x; $who" >/dev/null 2>&1 3>&- &
   echo $! >>"$BATS_FILE_TMPDIR/$1.pids"
   poll 30 listens "$1"
 }
@@ -52,7 +60,7 @@ serve_no_more() { # NAME
 
 # The same in a network namespace that has a name, TCP only.
 serve_in() { # NETNS
-  ip netns exec "$1" socat tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
+  ip netns exec "$1" "${server[@]}" tcp6-listen:80,fork,reuseaddr "system:$who" >/dev/null 2>&1 3>&- &
   echo $! >"$BATS_FILE_TMPDIR/$1.pids"
   poll 30 ip netns exec "$1" grep -q ':0050 .* 0A ' /proc/net/tcp6
 }

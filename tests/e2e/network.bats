@@ -50,7 +50,8 @@ END
   guest_start foo
   inside foo 'busybox nc -l -p 7000 -e /bin/echo from the guest >/dev/null 2>&1 & sleep_free=1; for i in $(seq 400); do grep -q :1B58 /proc/net/tcp /proc/net/tcp6 && break; read -rt 0.05 <> <(:); done; setsid nohup busybox nc -l -p 7001 -e /bin/echo from the guest </dev/null >/dev/null 2>&1 & for i in $(seq 400); do grep -q :1B59 /proc/net/tcp /proc/net/tcp6 && break; read -rt 0.05 <> <(:); done; true'
   equal "$(timeout 40 socat -t30 - tcp:10.13.0.2:7001 </dev/null)" 'from the guest'
-  timeout 30 socat tcp-listen:7002,bind=10.13.0.1,reuseaddr,fork system:'echo from the host' 3>&- &
+  # half a second after the guest's end of input, as by default, the host's words may still be on their way
+  timeout 300 socat -t30 tcp-listen:7002,bind=10.13.0.1,reuseaddr,fork system:'echo from the host' 3>&- &
   local server=$!
   poll 30 grep -q ':1B5A' /proc/net/tcp
   run inside foo 'busybox nc 10.13.0.1 7002 </dev/null'
