@@ -163,21 +163,14 @@ no_login_session() {
   pid=$!
   exec {hold}>"$go"
   poll 20 grep -q deaf "$out"
-  memory_bounded
+  memory_below login 16384
   echo go >&"$hold"
   exec {hold}>&-
   wait "$pid"
   echo "sum $(tail -n 1 "$out")"
   [ "$(tail -n 1 "$out")" -ge "$size" ]
   [ "$(tail -n 1 "$out")" -lt $((size + 4096)) ]
-  memory_bounded
-}
-
-memory_bounded() {
-  local pid
-  for pid in $(agent_pids login); do
-    [ -n "$san" ] || [ "$(awk '/^VmHWM/ { print $2 }' "/proc/$pid/status")" -lt 16384 ]
-  done
+  memory_below login 16384
 }
 
 @test "64 MiB out of a raw terminal arrive unchanged" {
