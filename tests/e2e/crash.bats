@@ -44,16 +44,12 @@ END
     guest_start crash
     launcher=$(launcher_pid crash)
     kill -KILL "$launcher"
-    poll 20 failed
+    poll 20 is_failed crash
   done
   none_left crash
   systemctl reset-failed container-crash
   guest_start crash
   equal "$(inside crash 'echo alive')" alive
-}
-
-failed() {
-  [ "$(systemctl is-active container-crash)" = failed ]
 }
 
 @test "kill -9 without a unit that cleans: the next start cleans" {
@@ -66,6 +62,7 @@ failed() {
   poll 30 /build/tests/knock first "$(door crash root-shell)" 1 'echo up' up
   kill -KILL "$pid"
   wait "$pid" || true
+  poll 20 unlocked crash
   guest_conf crash <<<"$network"
   guest_start crash
   equal "$(inside crash 'echo alive')" alive

@@ -77,9 +77,9 @@ another_agent() { # OLD-PIDS
   rm -f "$run_dir/agent.err"
   echo 'P epoll_wait:80 EBADF' >"$run_dir/fault"
   mkfifo "$out/in" "$out/in-login"
-  timeout 60 narthex exec faulty -- sh -c 'echo up; read -r x; echo "got $x"; exit 7' <"$out/in" >"$out/exec" 2>&1 3>&- &
+  timeout $((60 * ease)) narthex exec faulty -- sh -c 'echo up; read -r x; echo "got $x"; exit 7' <"$out/in" >"$out/exec" 2>&1 3>&- &
   client=$!
-  timeout 60 socat - "unix:$(door faulty root-login)" <"$out/in-login" >"$out/login" 2>&1 3>&- &
+  timeout $((60 * ease)) socat - "unix:$(door faulty root-login)" <"$out/in-login" >"$out/login" 2>&1 3>&- &
   exec 8>"$out/in" 9>"$out/in-login"
   echo 'echo u""p' >&9
   poll 20 grep -q up "$out/exec"
@@ -92,5 +92,7 @@ another_agent() { # OLD-PIDS
   exec 8>&- 9>&-
   poll 20 grep -q 'got there' "$out/exec"
   poll 20 grep -q there "$out/login"
-  run -7 wait "$client"
+  # not by run: a subshell can't wait for it
+  wait "$client" && status=0 || status=$?
+  equal "$status" 7
 }

@@ -185,7 +185,7 @@ END
   ping -c 1 -W 20 other.containers
   equal "$(head -n "$(wc -l <"$BATS_FILE_TMPDIR/hosts")" /etc/hosts)" "$(cat "$BATS_FILE_TMPDIR/hosts")"
   kill -KILL "$(launcher_pid dns)"
-  poll 30 not systemctl is-active container-dns
+  poll 30 is_failed dns
   "$(command -v /usr/lib/narthex/narthex-launch)" --cleanup dns
   not grep dns.containers /etc/hosts
   grep -q '^10\.8\.1\.2 other\.containers$' /etc/hosts

@@ -17,13 +17,17 @@ kill_agents() { # NAME COUNT [FILE]
   local i pids
   for ((i = 0; i < $2; i++)); do
     [ -z "${3:-}" ] || [ ! -e "$3" ] || break
-    pids=
-    poll 20 agent_is_there "$1"
-    # shellcheck disable=SC2086 # a list
-    kill -KILL $pids
+    poll 20 kill_agent "$1"
     read -rt "0.$((RANDOM % 3))$((RANDOM % 10))" <> <(:) || true
   done
   echo "$i"
+}
+
+# False: there is none, or it has ended by itself just now.
+kill_agent() { # NAME
+  local pids
+  # shellcheck disable=SC2086 # a list
+  agent_is_there "$1" && kill -KILL $pids
 }
 
 agent_is_there() { # NAME; sets pids
@@ -263,9 +267,7 @@ another_agent() { # OLD-PID
 
 # It has its handler, which is the first thing that it does to sessions. Sets pids.
 agent_counts_crashes() {
-  agent_is_there live
-  [ "$(cat "/proc/$pids/comm")" = narthex-agent ]
-  ((0x$(awk '/^SigCgt:/ { print $2 }' "/proc/$pids/status") >> 10 & 1))
+  agent_is_there live && [ "$(cat "/proc/$pids/comm")" = narthex-agent ] && ((0x$(awk '/^SigCgt:/ { print $2 }' "/proc/$pids/status") >> 10 & 1))
 }
 
 @test "who is inside is known after a kill, and nothing stays in the store" {
