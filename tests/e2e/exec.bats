@@ -469,7 +469,7 @@ larger() { # FILE BYTES
   matches "$output" 'no socket'
   rm "$doors/exec.socket"
   # a listener of the host's own
-  socat "unix-listen:$doors/exec.socket,type=5" - </dev/null >"$BATS_TEST_TMPDIR/canary" 3>&- &
+  socat -t 60 "unix-listen:$doors/exec.socket,type=5" - </dev/null >"$BATS_TEST_TMPDIR/canary" 3>&- &
   pid=$!
   poll 20 listens_at "$doors/exec.socket"
   run ex -- true

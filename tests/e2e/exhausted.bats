@@ -73,7 +73,7 @@ refused() { # REGEX
   echo full >/run/narthex/.full
   start env
   refused '/run/narthex.*No space left on device'
-  umount /run/narthex
+  poll 20 umount /run/narthex
   works
 }
 
@@ -105,14 +105,14 @@ refused() { # REGEX
   mount -t tmpfs -o mode=0700,size=256k full "$containers"
   run narthex create made --from "$work/tree.tar"
   equal "$(ls -A "$containers")" ''
-  umount "$containers"
+  poll 20 umount "$containers"
   [ "$status" != 0 ]
   matches "$output" 'No space left on device'
   [ ! -e "$conf_dir/made.conf" ]
 
   mount -t tmpfs -o nr_inodes=1 full "$conf_dir"
   run narthex create made --from "$work/tree.tar"
-  umount "$conf_dir"
+  poll 20 umount "$conf_dir"
   [ "$status" != 0 ]
   matches "$output" "$conf_dir.*No space left on device"
   [ ! -e "$containers/made" ]

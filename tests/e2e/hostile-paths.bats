@@ -137,6 +137,8 @@ knock() { # [--root] PLACE
   cp "$tree/etc/inittab" "$containers/other/etc/inittab"
   guest_conf other </dev/null
   guest_start other
+  # then all its doors are open
+  poll 20 narthex exec other -- /bin/true
   leader=$(guest_leader other)
   mv -T $doors/exec.socket $doors/exec.was
   /build/tests/peer lend $doors/exec.socket "$leader" "$BATS_TEST_TMPDIR/report" \

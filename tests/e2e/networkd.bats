@@ -188,6 +188,7 @@ follower() { # NAME
   narthex reload dyn
   equal "$(leads_to dyn)" '192.168.90.9:80 '
   equal "$(served 127.0.0.1:18081)" "$(cat "$containers/dyn/etc/passwd")"
+  poll 30 follower dyn
   before=$(follower dyn)
   # another file of the same name, as a package puts there
   cp -a $launcher $launcher.new

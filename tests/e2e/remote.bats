@@ -163,7 +163,7 @@ far() { # ARGUMENT…
   echo content >"$BATS_TEST_TMPDIR/file"
   far -H there cp "$BATS_TEST_TMPDIR/file" distant:/root/file
   equal "$(far -H there exec distant -- cat /root/file)" content
-  matches "$(far -H there logs -n 5 distant)" distant
+  poll 20 distant_logs
   far -H there kill distant
   run -1 far -H there status distant
   matches "$output" 'distant: stopped'
@@ -176,6 +176,11 @@ far() { # ARGUMENT…
   far -H there destroy --yes distant
   matches "$(far -H there run --root / --ephemeral --private-users="$([ "$flavour" = userns ] && echo pick || echo no)" -- sh -c 'echo in it; exit 0' 2>&1)" 'in it'
   matches "$(far -H there help exec)" 'Usage: narthex exec'
+}
+
+# Its name is in what its console says last, once it has booted.
+distant_logs() {
+  far -H there logs -n 5 distant | grep -q distant
 }
 
 @test "errors are those of there; ssh's own failure is 125" {

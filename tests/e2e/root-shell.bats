@@ -13,9 +13,12 @@ teardown_file() {
 }
 
 @test "the example as printed: socat gives a root shell" {
-  run bash -c "echo 'id -u; hostname' | socat unix:$(door shell root-shell) -"
-  equal "$status" 0
-  equal "$output" $'0\nshell'
+  poll 20 example_works
+}
+
+# socat as printed waits for half a second only: what a held-up machine says later it doesn't hear.
+example_works() {
+  [ "$(bash -c "echo 'id -u; hostname' | socat unix:$(door shell root-shell) -")" = $'0\nshell' ]
 }
 
 @test "environment and directory are root's" {

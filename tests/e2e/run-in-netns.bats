@@ -79,9 +79,14 @@ same_as_ip() { # STATUS ARG…
 
 @test "nothing is left behind on the host" {
   local before
-  before=$(cat /proc/self/mountinfo)
+  before=$(mounts)
   run-in-netns nx-test true
-  equal "$(cat /proc/self/mountinfo)" "$before"
+  equal "$(mounts)" "$before"
+}
+
+# But for those of a service of the host's that a timer has started.
+mounts() {
+  grep -v ' /run/credentials/' /proc/self/mountinfo
 }
 
 @test "a path does instead of a name" {

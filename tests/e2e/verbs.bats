@@ -371,6 +371,8 @@ with_closed_stdout() {
   poll 10 logs_have talk hello-console
   poll 20 logs_have talk 'systemd: Started container-talk.service'
   logs_have talk 'Multi-User System'
+  # its boot has no more to say
+  poll 20 logs_have talk 'GNU/Linux 12 talk console'
   equal "$(narthex logs -n 3 talk | wc -l)" 3
   verb 2 logs -n x talk
   matches "$output" "'x' is no number of lines"
