@@ -551,6 +551,7 @@ static void test_strangers(void **state)
 	assert_ends(&c, 125, "", "not one of the container's users");
 
 	other = (pid_t)syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+	assert_true(other >= 0);
 	if (other == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		(void)pause();

@@ -297,6 +297,7 @@ static void test_drain_ends(void **state)
 	while (write(f.program, f.got, 4096) > 0)
 		;
 	job = fork();
+	assert_true(job >= 0);
 	if (job == 0) {
 		(void)fcntl(f.program, F_SETFL, 0);
 		for (;;)

@@ -121,11 +121,15 @@ static void test_unread_input(void **state)
 
 static void test_background_job(void **state)
 {
+	pid_t pid;
+
 	f.client = knock("root-shell");
 	say("trap '' HUP; sleep 1000 & echo $!; exit\n");
 	expect_end(NULL);
 	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
-	(void)kill((pid_t)strtol(f.got, NULL, 10), SIGKILL);
+	pid = (pid_t)strtol(f.got, NULL, 10);
+	assert_true(pid > 1);
+	(void)kill(pid, SIGKILL);
 }
 
 /* What a session leaves behind is hung up at its end. */
