@@ -31,7 +31,9 @@ install: all
 	$(call install_glob,644,$(MANDIR)/man8,man/*.8)
 	$(call install_glob,644,$(BASHCOMPDIR),completion/bash/*)
 	$(call install_glob,644,$(ZSHCOMPDIR),completion/zsh/*)
-	$(call install_glob,644,$(DOCDIR),COPYING README.md NEWS.md SECURITY.md)
+	$(call install_glob,644,$(DOCDIR),COPYING README.md HACKING.md NEWS.md SECURITY.md)
+	$(call install_glob,644,$(DOCDIR)/docs,docs/*.md)
+	$(call install_glob,644,$(DOCDIR)/docs/bench,docs/bench/*.svg)
 
 DIST := narthex-$(VERSION)
 

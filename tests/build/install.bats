@@ -39,6 +39,35 @@ programs() {
   [ -z "$(find "$tree" ! -type l -perm /6022 -print)" ]
 }
 
+@test "what an installed page leads to is installed" {
+  local doc=$tree/usr/share/doc/narthex page link missing='' n=0
+  while read -r page; do
+    while read -r link; do
+      n=$((n + 1))
+      [ -e "$(dirname "$page")/$link" ] || missing+=" ${page#"$doc/"}:$link"
+    done < <(grep -ohE '\]\([^)#:]+' "$page" | cut -c3-)
+  done < <(find "$doc" -name '*.md')
+  while read -r link; do
+    n=$((n + 1))
+    [ -e "$doc/$link" ] || [ -e "$doc/docs/$link" ] || missing+=" man:$link"
+  done < <(grep -rhoE '[A-Za-z/-]+\.md' "$tree/usr/share/man")
+  echo "missing:$missing"
+  [ -z "$missing" ]
+  [ "$n" -ge 15 ]
+}
+
+@test "a first boot opens no door of a host" {
+  local root=$BATS_TEST_TMPDIR/root
+  cp -R "$tree" "$root"
+  # what says that a first boot enables what nobody speaks of
+  printf '[Unit]\nDescription=x\n[Install]\nWantedBy=sockets.target\n[Socket]\nListenStream=/x\n' >"$root/usr/lib/systemd/system/other.socket"
+  systemctl --root="$root" preset-all
+  [ "$(ls "$root/etc/systemd/system/sockets.target.wants")" = other.socket ]
+  # by name they can be
+  systemctl --root="$root" enable narthex-exec.socket
+  [ -L "$root/etc/systemd/system/sockets.target.wants/narthex-exec.socket" ]
+}
+
 @test "each program is hardened" {
   local all
   mapfile -t all < <(programs)
