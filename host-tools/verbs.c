@@ -142,6 +142,22 @@ static void prepare_options(const struct verb *verb, struct getopt_tables *table
 	opterr = 0;
 }
 
+/*
+ * The option that getopt_long() has just complained of, as it was given. A letter is in optopt: how
+ * far optind is then, at the last word of a cluster or at its end, differs between libraries.
+ */
+static const char *wrong_option(char **argv, char letter[3])
+{
+	bool word = optopt == 0 || (optopt >= OPTION_HELP && optopt < OPTION_BASE + OPTION_MAX);
+
+	if (optopt == host_option.letter) /* which --host has, too */
+		word = argv[optind - 1] && strncmp(argv[optind - 1], "--h", 3) == 0;
+	letter[0] = '-';
+	letter[1] = (char)(optopt < 0x80 ? optopt : '?'); /* musl: what is no character */
+	letter[2] = '\0';
+	return word ? argv[optind - 1] : letter;
+}
+
 static const struct verb_option *chosen_option(const struct verb *verb, int c)
 {
 	if (c >= OPTION_BASE)
@@ -185,6 +201,7 @@ static int take_option(const struct verb *verb, char **argv, int c,
 	void *userdata)
 {
 	const struct verb_option *option = c == '?' ? NULL : chosen_option(verb, c);
+	char letter[3];
 	int status = 0;
 
 	if (c == host_option.letter) {
@@ -195,7 +212,16 @@ static int take_option(const struct verb *verb, char **argv, int c,
 		status = take_from_caller(verb, option, argv);
 	if (status != 0 || !on_option)
 		return status;
-	return option ? on_option(userdata, option, optarg) : refuse_option(verb, argv[optind - 1]);
+	return option ? on_option(userdata, option, optarg)
+		      : refuse_option(verb, wrong_option(argv, letter));
+}
+
+static int lacks_argument(const struct verb *verb, char **argv)
+{
+	char letter[3];
+
+	log_error("%s: option '%s' needs an argument", verb->name, wrong_option(argv, letter));
+	return STATUS_USAGE;
 }
 
 static int no_option(void *userdata, const struct verb_option *option, const char *arg)
@@ -216,8 +242,12 @@ static int look_for_host(const struct verb *verb, int argc, char **argv)
 	prepare_options(verb, &tables);
 	while (status == 0 &&
 		(c = getopt_long(argc, argv, tables.letters, tables.options, NULL)) >= 0)
-		if (c != '?' && c != ':' && c != OPTION_HELP)
+		if (c == ':') /* now: its word may stand elsewhere when it is parsed again */
+			status = lacks_argument(verb, argv);
+		else if (c != '?' && c != OPTION_HELP)
 			status = take_option(verb, argv, c, NULL, NULL);
+	if (status == STATUS_USAGE)
+		return status;
 	if (!remote_is_asked())
 		return -1;
 	return status != 0 ? status : remote_run(verb->interactive && isatty(STDOUT_FILENO));
@@ -242,11 +272,8 @@ int verb_parse(const struct verb *verb, int argc, char **argv,
 			verb_show(verb);
 			return 0;
 		}
-		if (c == ':') {
-			log_error(
-				"%s: option '%s' needs an argument", verb->name, argv[optind - 1]);
-			return STATUS_USAGE;
-		}
+		if (c == ':')
+			return lacks_argument(verb, argv);
 		status = take_option(verb, argv, c, on_option ?: no_option, userdata);
 	}
 	*ret_first = optind;

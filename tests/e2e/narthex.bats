@@ -41,6 +41,30 @@ src=$(realpath "$BATS_TEST_DIRNAME/../..")
   run -2 narthex run --root / --setenv NO_SUCH_VARIABLE -- true
 }
 
+@test "what an option lacks, or which there is not, is said of the option" {
+  local words wanted
+  while IFS='|' read -r words wanted; do
+    # shellcheck disable=SC2086 # words
+    run -2 narthex $words
+    equal "$output" "narthex: $wanted"
+  done <<'END'
+exec foo -u|exec: option '-u' needs an argument
+exec foo -tu|exec: option '-u' needs an argument
+exec foo --user|exec: option '--user' needs an argument
+exec -tx foo true|exec: there is no option '-x': see 'narthex help exec'
+logs foo -n|logs: option '-n' needs an argument
+logs foo -fn|logs: option '-n' needs an argument
+logs -fx foo|logs: there is no option '-x': see 'narthex help logs'
+list -xy|list: there is no option '-x': see 'narthex help list'
+list --json=1|list: there is no option '--json=1'; did you mean --json?
+create foo --root|create: option '--root' needs an argument
+list -H|list: option '-H' needs an argument
+list --host|list: option '--host' needs an argument
+exec foo -H|exec: option '-H' needs an argument
+run --root=/ --setenv=NO_SUCH_VARIABLE true|run: --setenv=NO_SUCH_VARIABLE: there is no such variable to pass on
+END
+}
+
 @test "bad values of run are explained before anything is made" {
   local option wanted
   while IFS='|' read -r option wanted; do
