@@ -195,6 +195,12 @@ bool console_is_drained(const struct console *console)
 	       (stream_is_done(&console->out) && stream_is_done(&console->err));
 }
 
+bool console_has_lost(const struct console *console)
+{
+	return console->mode == CONSOLE_PIPES &&
+	       (console->out.has_failed || console->err.has_failed);
+}
+
 void console_finish(struct console *console)
 {
 	/* of a command everything has arrived, or its caller has lost patience */

@@ -53,5 +53,9 @@ void console_hang_up(struct console *console);
  * console_finish() does. */
 bool console_is_drained(const struct console *console);
 
+/* Has output of a command been lost since it couldn't be written, other than by a reader who left?
+ */
+bool console_has_lost(const struct console *console);
+
 /* The guest has ended: what it wrote is written out, the caller's terminal is as before. */
 void console_finish(struct console *console);

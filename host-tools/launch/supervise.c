@@ -254,6 +254,8 @@ static int final_status(const struct supervisor *s, const siginfo_t *info)
 		return 0;
 	if (s->stop_wanted && s->launch->config.boot)
 		return 0; /* it ended when asked to, or was killed for not doing so */
+	if (console_has_lost(&s->console)) /* which has been said */
+		return EXIT_OWN;
 	return exit_status(info);
 }
 

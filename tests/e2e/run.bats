@@ -33,6 +33,14 @@ setup() {
   equal "$(head -c 10000000 /dev/zero | timeout $((30 * ease)) narthex run "${options[@]}" -- cat 2>/dev/null | wc -c)" 10000000
 }
 
+@test "a command whose output can't be written fails; a reader who leaves is no failure" {
+  run -125 bash -c 'narthex run "$@" -- echo lost >/dev/full' - "${options[@]}"
+  matches "$output" 'cannot write .*: No space left on device'
+  run -125 bash -c 'narthex run "$@" -- sh -c "echo lost >&2; exit 3" 2>/dev/full' - "${options[@]}"
+  run -0 bash -c 'narthex run "$@" -- sh -c "yes || :" | head -n 1' - "${options[@]}"
+  run -0 bash -c 'narthex run "$@" -- echo nowhere >&-' - "${options[@]}"
+}
+
 @test "it is a container: PID 2, a hostname, no other processes" {
   equal "$(timeout $((30 * ease)) narthex run "${options[@]}" --name boxed -- sh -c 'echo $$; cat /proc/sys/kernel/hostname' 2>/dev/null)" $'2\nboxed'
 }
