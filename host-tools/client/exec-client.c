@@ -345,6 +345,13 @@ static int time_left(const struct session *s)
 
 static void check_lanes(struct session *s)
 {
+	/* of a terminal's lane it may be the guest's end that has failed, and is heard of otherwise
+	 */
+	if (s->lanes[LANE_IN].error != 0 && !s->tty) {
+		log_errno(-s->lanes[LANE_IN].error, "cannot read standard input");
+		s->lanes[LANE_IN].error = 0;
+		s->answers.status = STATUS_FAILED;
+	}
 	for (size_t i = LANE_OUT; i < LANES; i++)
 		if (s->lanes[i].error != 0) {
 			log_errno(-s->lanes[i].error, "cannot write to standard %s",

@@ -163,6 +163,17 @@ static void end_reading(struct lane *lane)
 		lane_stop(lane);
 }
 
+/*
+ * What breaks off has no end. But a terminal says so when it is gone, and what could never be read,
+ * a directory or what nohup(1) leaves, is no input.
+ */
+static void fail_reading(struct lane *lane, int error)
+{
+	if (error == EIO ? !isatty(lane->from) : lane->moved && error != ECONNRESET)
+		lane->error = error;
+	end_reading(lane);
+}
+
 static void passed(struct lane *lane, size_t n)
 {
 	lane->moved = true;
@@ -244,10 +255,12 @@ static bool read_in(struct lane *lane)
 	n = read(lane->from, lane->buffer, most);
 	if (n < 0 && (errno == EINTR || (errno == EAGAIN && lane->left == SIZE_MAX)))
 		return false;
-	if (n <= 0) { /* EIO: a terminal that is gone */
+	if (n < 0 && errno != EAGAIN)
+		fail_reading(lane, errno);
+	else if (n <= 0)
 		end_reading(lane);
+	if (n <= 0)
 		return false;
-	}
 	lane->start = 0;
 	lane->n = (size_t)n;
 	lane->last = lane->buffer[n - 1];

@@ -33,8 +33,10 @@ struct lane {
 	bool (*filter)(void *arg, const char *data, size_t len);
 	void *arg;
 	bool stopped; /* by the filter */
-	int error;    /* errno of writing that failed, apart from EPIPE: somebody must hear of it */
-	size_t left;  /* may still pass */
+	/* errno of writing that failed, apart from EPIPE, or of reading that broke off: somebody
+	 * must hear of it */
+	int error;
+	size_t left; /* may still pass */
 	size_t start, n;
 	char last;
 	char *buffer; /* of LANE_SIZE; NULL: made when bytes are moved by hand */

@@ -138,6 +138,12 @@ ex() {
   run bash -c 'timeout 180 narthex exec ex -- echo x >/dev/full'
   equal "$status" 125
   matches "$output" 'cannot write to standard output: No space left'
+  # input that breaks off is no end of input; what was never any is
+  run bash -c 'timeout 180 narthex exec ex -- cat </proc/self/mem'
+  equal "$status" 125
+  matches "$output" 'cannot read standard input: Input/output error'
+  equal "$(ex -- wc -c </)" 0
+  equal "$(ex -- wc -c 0>"$d/out")" 0
   equal "$(socat -t 20 - SYSTEM:'narthex exec ex -- rev' <<<drawer)" reward
 }
 

@@ -170,6 +170,27 @@ static void test_a_full_device(void **state)
 	(void)close(ends[1]);
 }
 
+/* A read that fails is no end of file, but of what was never read. */
+static void test_input_that_breaks_off(void **state)
+{
+	static const struct {
+		const char *path;
+		int error;
+	} of[] = { { "/proc/self/mem", EIO }, { "/", 0 } };
+	int to[2];
+	char byte;
+
+	for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++) {
+		make_pipe(to);
+		memset(&lane, 0, offsetof(struct lane, buffer));
+		lane_start(&lane, open(of[i].path, O_RDONLY | O_CLOEXEC), to[1], LANE_CLOSE);
+		loop();
+		assert_int_equal(lane.error, of[i].error);
+		assert_int_equal(read(to[0], &byte, 1), 0);
+		(void)close(to[0]);
+	}
+}
+
 static void test_a_reader_who_has_gone(void **state)
 {
 	int from[2], to[2];
@@ -325,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_all_kinds),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_a_full_device),
+		cmocka_unit_test(test_input_that_breaks_off),
 		cmocka_unit_test(test_a_reader_who_has_gone),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_bytes_that_vanish),
