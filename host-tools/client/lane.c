@@ -215,8 +215,9 @@ static void move_pages(struct lane *lane)
 		end_reading(lane); /* the end, or somebody else has read what was limited */
 	} else if (errno == EAGAIN) {
 		lane->waits_for_to = !lane->waits_for_to;
-	} else if (errno == EINVAL) {
-		/* a file that is only appended to, a pipe behind both ends: by hand */
+	} else if (errno == EINVAL || errno == EBADF) {
+		/* a file that is only appended to, a pipe behind both ends, one that can't be read:
+		 * by hand */
 		lane->spliced = false;
 		lane->waits_for_to = false;
 		(void)fstat(lane->to, &st);

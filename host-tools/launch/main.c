@@ -313,6 +313,19 @@ static void await_systemd(const struct launch *launch)
 		log_debug("systemd doesn't say that it knows the main process");
 }
 
+/* A tree on disk is shown at once, to others who would run in it; the builder makes a temporary
+ * one. */
+static int claim_root(struct launch *launch)
+{
+	const struct container_config *config = &launch->config;
+	int r = config_root_is_temporary(config) ? 0
+						 : state_link_root(&launch->state, config->root);
+
+	return r < 0 || config_root_is_temporary(config) || config_root_is_read_only(config)
+		       ? r
+		       : state_check_root(&launch->state, config->root);
+}
+
 static int start(struct launch *launch)
 {
 	warn_of_capabilities(&launch->config);
@@ -359,6 +372,7 @@ static int run(char **argv)
 		   seccomp_change(&launch.config, &launch.filter) >= 0 &&
 		   cgroup_enter_supervisor(launch.service) >= 0 &&
 		   state_acquire(launch.config.name, &launch.state) >= 0 &&
+		   claim_root(&launch) >= 0 &&
 		   uid_range_acquire(&launch.config, &launch.range) >= 0)
 		status = start(&launch);
 	if (launch.state.lock_fd >= 0)

@@ -24,6 +24,7 @@
 #include "syscalls.h"
 #include "tree.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -290,6 +291,43 @@ int state_link_root(struct state *state, const char *path)
 {
 	if (unlinkat(state->dir_fd, "root", 0) < 0 || symlinkat(path, state->dir_fd, "root") < 0)
 		return log_errno(-errno, "cannot link %s/%s/root", RUN_DIR, state->name);
+	return 0;
+}
+
+/* Whether the container name runs in the tree at st. */
+static bool runs_in(int run_fd, const char *name, const struct stat *st)
+{
+	char path[NAME_MAX + 8];
+	_cleanup_close_ int lock_fd = -EBADF;
+	struct stat other;
+
+	(void)snprintf(path, sizeof(path), "%s/root", name);
+	if (fstatat(run_fd, path, &other, 0) < 0 || other.st_ino != st->st_ino ||
+		other.st_dev != st->st_dev)
+		return false;
+	(void)snprintf(path, sizeof(path), "%s/lock", name);
+	lock_fd = openat(run_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return lock_fd >= 0 && flock(lock_fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int state_check_root(const struct state *state, const char *path)
+{
+	int run_fd = open(RUN_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_closedir_ DIR *dir = run_fd < 0 ? NULL : fdopendir(run_fd);
+	const struct dirent *entry;
+	struct stat st;
+
+	if (!dir || fstatat(state->dir_fd, "root", &st, 0) < 0)
+		return log_errno(-errno, "cannot look who else runs in '%s' (Root=)", path);
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.' || strcmp(entry->d_name, state->name) == 0 ||
+			!runs_in(run_fd, entry->d_name, &st))
+			continue;
+		log_error("container '%s' runs in '%s' (Root=) already: stop it, or use "
+			  "Ephemeral=yes",
+			entry->d_name, path);
+		return -EBUSY;
+	}
 	return 0;
 }
 

@@ -128,9 +128,6 @@ static int open_to_host(struct supervisor *s)
 	r = supervise_watch(s, &s->notify_event, launch->notify_fd, on_notify);
 	if (r >= 0)
 		r = state_mount_doors(&launch->state, launch->range.base);
-	/* the builder makes a temporary one */
-	if (r >= 0 && !config_root_is_temporary(&launch->config))
-		r = state_link_root(&launch->state, launch->config.root);
 	if (r < 0)
 		return r;
 	supervise_set_answers(s);

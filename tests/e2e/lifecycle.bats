@@ -210,6 +210,27 @@ in_journal() { # NAME TEXT
   log_of "$1" | grep -q "$2"
 }
 
+@test "two containers never write to one tree: the second start is refused, an ephemeral one isn't" {
+  local no_userns=()
+  [ "$flavour" = userns ] || no_userns=(--private-users=no)
+  guest_up alone </dev/null
+  printf '[Files]\nRoot=%s\n' "$containers/alone" | guest_conf intruder
+  run -125 timeout $((60 * ease)) narthex start intruder
+  matches "$output" "container 'alone' runs in '$containers/alone' \(Root=\) already: stop it, or use Ephemeral=yes"
+  # under another path it is the same
+  mkdir "$BATS_TEST_TMPDIR/there"
+  mount --bind "$containers/alone" "$BATS_TEST_TMPDIR/there"
+  run -125 timeout $((60 * ease)) narthex run --root "$BATS_TEST_TMPDIR/there" --name intruder2 "${no_userns[@]}" -- true
+  matches "$output" "container 'alone' runs in"
+  umount "$BATS_TEST_TMPDIR/there"
+  run -0 timeout $((60 * ease)) narthex run --root "$containers/alone" --name intruder2 --ephemeral "${no_userns[@]}" -- true
+  [ ! -e /run/narthex/intruder2 ]
+  equal "$(inside alone 'echo alive')" alive
+  guest_stop alone
+  run -0 timeout $((60 * ease)) narthex run --root "$containers/alone" --name intruder2 "${no_userns[@]}" -- true
+  guest_remove intruder alone
+}
+
 @test "the same container twice at once: the second start is refused, the first lives" {
   guest_up twice </dev/null
   run timeout $((20 * ease)) /usr/lib/narthex/narthex-launch --foreground --root "$containers/twice" --name twice
