@@ -371,8 +371,8 @@ with_closed_stdout() {
   poll 10 logs_have talk hello-console
   poll 20 logs_have talk 'systemd: Started container-talk.service'
   logs_have talk 'Multi-User System'
-  # its boot has no more to say
-  poll 20 logs_have talk 'GNU/Linux 12 talk console'
+  # its boot has no more to say; not what an earlier one has said
+  poll 20 logs_end_with talk 'GNU/Linux 12 talk console'
   equal "$(narthex logs -n 3 talk | wc -l)" 3
   verb 2 logs -n x talk
   matches "$output" "'x' is no number of lines"
@@ -392,6 +392,10 @@ with_closed_stdout() {
 said_anew() { # FILE
   inside talk 'echo anew >/dev/console'
   [ -s "$1" ]
+}
+
+logs_end_with() { # NAME TEXT
+  narthex logs -n 10 "$1" | grep -qF "$2"
 }
 
 logs_have() { # NAME TEXT
