@@ -190,24 +190,30 @@ static int next_target(const struct config_bind *binds, const int *mounts, size_
 	return next;
 }
 
-int live_binds_attach(const struct config_bind *binds, const int *mounts, size_t n)
+int live_binds_attach(const struct config_bind *binds, int *mounts, size_t n)
 {
 	_cleanup_close_ int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r = root < 0 ? log_errno(-errno, "cannot open the container's root") : 0;
-	int i = -1;
+	int last = -1, i;
 
-	while (r >= 0 && (i = next_target(binds, mounts, n, i)) >= 0) {
+	while (r >= 0 && (i = next_target(binds, mounts, n, last)) >= 0) {
 		struct stat st;
 
 		if (fstat(mounts[i], &st) < 0)
-			return log_errno(-errno, "cannot examine '%s'", binds[i].source);
-		r = mount_on(
-			root, mounts[i], binds[i].target, S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG);
+			r = log_errno(-errno, "cannot examine '%s'", binds[i].source);
+		else
+			r = mount_on(root, mounts[i], binds[i].target,
+				S_ISDIR(st.st_mode) ? S_IFDIR : S_IFREG);
+		if (r >= 0)
+			last = i;
 	}
+	while (r < 0 && (i = next_target(binds, mounts, n, last)) >= 0)
+		close_fdp(&mounts[i]);
 	return r;
 }
 
-/* Whether a mount is in the caller's mount namespace: any other can't be changed. */
+/* Whether a mount that was attached is still there: those of other mount namespaces can't be
+ * changed. */
 static bool is_mounted(int mount)
 {
 	return mnt_clear(mount, MOUNT_ATTR_NOSYMFOLLOW, false) != -EINVAL;

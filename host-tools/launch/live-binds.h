@@ -39,9 +39,10 @@ int live_binds_enter(int leader_fd);
 /*
  * Both are for somebody in the guest's mount namespace, with the host's capabilities and the
  * guest's root's fsuid. Attaching goes by the binds' targets, parents first, and makes what is
- * missing of them. Logs. 0, or -errno with some attached.
+ * missing of them. Logs. 0, or -errno with some attached: those that aren't are closed and -EBADF
+ * then, so that what is left can be detached.
  */
-int live_binds_attach(const struct config_bind *binds, const int *mounts, size_t n);
+int live_binds_attach(const struct config_bind *binds, int *mounts, size_t n);
 
 /*
  * Unmounts exactly these, wherever the guest's root has moved them and whatever lies over them;

@@ -140,12 +140,13 @@ static int change_binds(const struct job *j, int fds_dir)
 	const struct container_config *wanted = &j->job->plan->merged;
 	int r = live_binds_detach(running->binds, j->old.mounts, j->old.n, fds_dir);
 
-	if (r >= 0)
+	if (r >= 0) {
 		r = live_binds_attach(wanted->binds, j->new.mounts, j->new.n);
-	if (r >= 0)
-		return 0;
-	(void)live_binds_detach(wanted->binds, j->new.mounts, j->new.n, fds_dir);
-	(void)live_binds_attach(running->binds, j->way_back.mounts, j->way_back.n);
+		if (r < 0)
+			(void)live_binds_detach(wanted->binds, j->new.mounts, j->new.n, fds_dir);
+	}
+	if (r < 0)
+		(void)live_binds_attach(running->binds, j->way_back.mounts, j->way_back.n);
 	return r;
 }
 

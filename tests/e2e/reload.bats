@@ -270,6 +270,9 @@ keeps_its_state() { # TEXT PATTERN
   reload 0
   keeps_its_state "$base"$'\n[Files]\nBind='$src/a:/mnt/evil/x "symbolic link"
   equal "$(inside live 'cat /mnt/b/file; ls /etc/x 2>/dev/null')" b
+  # one that could be made is taken back, wherever in the file it stands
+  keeps_its_state "$base"$'\n[Files]\nBind='$src/a:/mnt/evil/x$'\nBind='$src/b:/mnt/b$'\nBind='$src/deep:/mnt/deep "symbolic link"
+  has_not 'cannot unmount'
   conf "$base"
   reload 0
   equal "$(inside live "grep -c $src /proc/self/mountinfo; rm /mnt/evil")" 0
