@@ -42,6 +42,7 @@ const struct config_key config_keys[] = {
 	WHOLE("Exec", "OOMScoreAdjust", config_parse_oom_score_adjust),
 	KEY("Exec", "CPUAffinity", config_parse_cpu_affinity, cpu_affinity),
 	KEY("Exec", "SuppressSync", config_parse_bool, suppress_sync),
+	KEY("Exec", "RestrictAddressFamilies", config_parse_address_families, address_families),
 	KEY("Exec", "SystemCallFilter", config_parse_system_calls, system_calls),
 	KEY("Exec", "Timezone", config_parse_timezone, timezone),
 	WHOLE("Exec", "ResolvConf", config_parse_resolv_conf),

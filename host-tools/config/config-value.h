@@ -99,7 +99,8 @@ config_parser config_parse_parameters, config_parse_environment, config_parse_ho
 	config_parse_signal;
 config_parser config_parse_user, config_parse_pivot_root, config_parse_ambient_capabilities,
 	config_parse_personality, config_parse_oom_score_adjust, config_parse_cpu_affinity,
-	config_parse_limit, config_parse_system_calls, config_parse_command;
+	config_parse_limit, config_parse_system_calls, config_parse_address_families,
+	config_parse_command;
 config_parser config_parse_root, config_parse_store, config_parse_bind, config_parse_bind_read_only,
 	config_parse_tmpfs;
 config_parser config_parse_timezone, config_parse_resolv_conf, config_parse_link_journal,

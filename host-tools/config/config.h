@@ -38,6 +38,13 @@ struct config_cpus {
 	uint64_t bits[CONFIG_CPUS_MAX / 64];
 };
 
+/* RestrictAddressFamilies= */
+struct config_families {
+	bool restricted; /* whether there is such a line */
+	bool allow;	 /* those listed are the open ones, or all others are */
+	uint64_t listed; /* 1 << AF_… */
+};
+
 enum tristate { NO = 0, YES = 1, AUTO = -1 };
 
 /* Bind=, BindReadOnly= */
@@ -199,6 +206,7 @@ struct container_config {
 	int oom_score_adjust;
 	struct config_cpus cpu_affinity;
 	bool suppress_sync;
+	struct config_families address_families; /* RestrictAddressFamilies= */
 	enum timezone_mode timezone;
 	enum resolv_action resolv_action;
 	enum resolv_source resolv_source;
@@ -323,6 +331,9 @@ uint64_t config_default_capabilities(bool private_network);
 
 /* The bounding set that config leaves. */
 uint64_t config_capabilities(const struct container_config *config);
+
+/* The address families it leaves open: a mask of 1 << AF_…. */
+uint64_t config_address_families(const struct container_config *config);
 
 /* "CAP_A, CAP_B" for a message; cut where size ends. */
 void config_capability_names(uint64_t set, char *text, size_t size);

@@ -22,7 +22,7 @@ static const struct {
 		"LimitCPU LimitFSIZE LimitDATA LimitSTACK LimitCORE LimitRSS LimitNOFILE LimitAS "
 		"LimitNPROC LimitMEMLOCK LimitLOCKS LimitSIGPENDING LimitMSGQUEUE LimitNICE "
 		"LimitRTPRIO LimitRTTIME OOMScoreAdjust CPUAffinity ResolvConf Timezone "
-		"LinkJournal SuppressSync" },
+		"LinkJournal SuppressSync RestrictAddressFamilies" },
 	{ RELOAD_RESTART, "Files",
 		"Root Store PerContainerNix NixDaemon TemporaryFileSystem ReadOnly Volatile "
 		"BindUser "

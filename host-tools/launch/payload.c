@@ -171,9 +171,11 @@ static void install_filter(const struct launch *launch, uint64_t caps)
 {
 	int r = 0;
 
-	/* first: the other may forbid to add one */
+	/* first: the last may forbid to add one */
 	if (launch->config.suppress_sync)
 		r = seccomp_suppress_sync();
+	if (r >= 0 && launch->config.address_families.restricted)
+		r = seccomp_restrict_families(config_address_families(&launch->config));
 	if (r >= 0)
 		r = launch->filter.len > 0 ? seccomp_apply_program(&launch->filter)
 					   : seccomp_apply(caps);

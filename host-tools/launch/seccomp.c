@@ -91,6 +91,33 @@ int seccomp_suppress_sync(void)
 	return install(code, sizeof(code) / sizeof(code[0]));
 }
 
+/* --- RestrictAddressFamilies= ------------------------------------------------------------------
+ */
+
+int seccomp_restrict_families(uint64_t allowed)
+{
+	/* the filter's head, a test and a verdict for each family, the last verdict */
+	struct sock_filter code[8 + 2 * 64 + 1] = {
+		LOAD(offsetof(struct seccomp_data, arch)),
+		SKIP_UNLESS(NATIVE_ARCH, 1),
+		BPF_STMT(BPF_JMP | BPF_JA, 1),
+		RETURN(SECCOMP_RET_ALLOW), /* the other filter refuses these */
+		LOAD(offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 1, 0),
+		RETURN(SECCOMP_RET_ALLOW),
+		LOAD(LOW_WORD(0)),
+	};
+	size_t n = 8;
+
+	for (unsigned int family = 0; family < 64; family++)
+		if (allowed >> family & 1) {
+			code[n++] = (struct sock_filter)SKIP_UNLESS(family, 1);
+			code[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ALLOW);
+		}
+	code[n++] = (struct sock_filter)RETURN(SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+	return install(code, n);
+}
+
 /* --- SystemCallFilter= ----------------------------------------------------------------------- */
 
 static int start_helper(const struct container_config *config, int output)

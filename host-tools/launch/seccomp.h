@@ -31,6 +31,12 @@ int seccomp_apply_program(const struct seccomp_program *program);
 int seccomp_suppress_sync(void);
 
 /*
+ * RestrictAddressFamilies=: socket(2) fails with EAFNOSUPPORT for all families but these, a mask of
+ * 1 << AF_…; what socketpair(2) makes stays free, as in systemd. A filter more; needs the same.
+ */
+int seccomp_restrict_families(uint64_t allowed);
+
+/*
  * Lets narthex-seccomp compile the filter with the changes of SystemCallFilter=. Without the key
  * *ret is empty. The caller frees ret->code. Logs. 0 or -errno.
  */

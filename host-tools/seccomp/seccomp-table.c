@@ -10,6 +10,8 @@
  */
 #include "seccomp-table.h"
 
+#include "seccomp-families.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <stddef.h>
@@ -189,12 +191,7 @@ const struct seccomp_group seccomp_groups[] = {
 };
 /* clang-format on */
 
-/*
- * AF_UNIX, the internet, rtnetlink and nftables, and AF_PACKET, which DHCP and tcpdump take. Others
- * are either not namespaced (AF_VSOCK is answered by the hypervisor's host) or kernel code that
- * nearly nobody else runs (AF_ALG, AF_TIPC, AF_RDS …) and that is loaded on demand.
- */
-#define FAMILIES VALUES(AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET)
+#define FAMILIES VALUES(SECCOMP_FAMILIES)
 
 #define NETLINK_AUDIT_ 9 /* linux/netlink.h */
 

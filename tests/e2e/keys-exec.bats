@@ -20,7 +20,7 @@ rows() {
 @test "every key of systemd.nspawn(5) has its row, once" {
   local limit keys=(Boot Ephemeral ProcessTwo Parameters Environment User WorkingDirectory PivotRoot Capability
     DropCapability AmbientCapability NoNewPrivileges KillSignal Personality MachineID PrivateUsers NotifyReady
-    SystemCallFilter OOMScoreAdjust CPUAffinity Hostname ResolvConf Timezone LinkJournal SuppressSync ReadOnly Volatile
+    SystemCallFilter RestrictAddressFamilies OOMScoreAdjust CPUAffinity Hostname ResolvConf Timezone LinkJournal SuppressSync ReadOnly Volatile
     Bind BindReadOnly BindUser TemporaryFileSystem Inaccessible Overlay OverlayReadOnly PrivateUsersOwnership
     PrivateUsersChown Private VirtualEthernet VirtualEthernetExtra Interface MACVLAN IPVLAN Bridge Zone Port
     NamespacePath)
@@ -243,6 +243,23 @@ io_uring='syscall(425, 1, 0); print $! + 0'
     }' | grep -v '^@sandbox' | sort >"$BATS_TEST_TMPDIR/theirs"
   [ "$(wc -l <"$BATS_TEST_TMPDIR/ours")" -ge 300 ]
   diff "$BATS_TEST_TMPDIR/ours" "$BATS_TEST_TMPDIR/theirs"
+}
+
+@test "RestrictAddressFamilies=: sockets of these families only, or of all others" {
+  # which of the five can be had, and a pair of sockets always
+  local each='use Socket; for ([unix => 1], [inet => 2], [inet6 => 10], [netlink => 16]) {
+      print "$$_[0] " if socket(my $s, $$_[1], $$_[1] == 16 ? SOCK_RAW : SOCK_DGRAM, 0) or !$!{EAFNOSUPPORT} }
+    print "pair" if socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM, 0)' f=Exec.RestrictAddressFamilies
+  equal "$(quietly -- perl -MErrno -e "$each")" 'unix inet inet6 netlink pair'
+  equal "$(quietly $f='AF_UNIX AF_INET6' -- perl -MErrno -e "$each")" 'unix inet6 pair'
+  equal "$(quietly $f='~AF_INET AF_VSOCK' $f=~AF_NETLINK -- perl -MErrno -e "$each")" 'unix inet6 pair'
+  equal "$(quietly $f=none -- perl -MErrno -e "$each")" pair
+  equal "$(quietly $f=none $f= -- perl -MErrno -e "$each")" 'unix inet inet6 netlink pair'
+  # beside the other filters
+  equal "$(quietly $f=AF_UNIX Exec.SuppressSync=yes Exec.SystemCallFilter='~seccomp @swap' -- perl -MErrno -e "$each")" 'unix pair'
+  equal "$(quietly $f=AF_UNIX Exec.User=alice Exec.DropCapability=CAP_SYS_ADMIN -- perl -MErrno -e "$each")" 'unix pair'
+  refused 'AF_VSOCK is closed in every container' $f='AF_UNIX AF_VSOCK'
+  refused 'there is no address family .AF_UNX.; did you mean AF_UNIX' $f=AF_UNX
 }
 
 @test "SuppressSync=: nothing is synchronized, and nothing can be opened for it" {
