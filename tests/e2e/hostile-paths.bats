@@ -322,3 +322,30 @@ END
   done
   unharmed
 }
+
+# What has been asked of it can't even be killed: the kernel waits until the file system is gone.
+@test "a file system of the guest's that never answers: what goes through it ends, and so does the container" {
+  local source=$canary/shared text=$'[Service]\nDeviceAllow=/dev/fuse rw\n[Files]\nBind=/dev/fuse'
+  [ -e /dev/fuse ] || mknod -m 0666 /dev/fuse c 10 229
+  chmod 0666 /dev/fuse
+  guest_tree mute busybox
+  cp /build/tests/peer "$containers/mute/bin/"
+  guest_conf mute <<<"$text"
+  guest_start mute
+  inside mute 'mkdir -p /mnt/dead; setsid peer mute /mnt/dead >/tmp/said 2>&1 </dev/null &
+    until grep -q mute /tmp/said; do usleep 10000; done'
+  guest_conf mute <<<"$text"$'\n'Bind=$source:/mnt/dead/x
+  run timeout $((120 * ease)) narthex reload mute
+  equal "$status" 125
+  # the kernel asks nothing of it for somebody outside of the user namespace that mounted it
+  case $flavour in
+  userns) matches "$output" "cannot make mount point '/mnt/dead/x' in the container: Permission denied" ;;
+  nouserns) matches "$output" "a file system of the container's doesn't answer" ;;
+  esac
+  # neither the doors nor what the host knows of it is touched by it
+  equal "$(inside mute 'echo well')" well
+  guest_conf mute <<<"$text"
+  narthex status mute
+  timeout $((60 * ease)) narthex stop mute
+  none_left mute
+}

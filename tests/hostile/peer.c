@@ -15,6 +15,7 @@
  *   peer fill DIR                fills DIR's file system with data, then with files, prints "full"
  *   peer cgroups DIR             makes cgroups below DIR till there are no more, with names that nobody likes
  *   peer flood PATH SECONDS      sends to a datagram socket what it can: short, long, with descriptors; prints "sent N"
+ *   peer mute DIR                mounts a file system there that takes every request and answers none; prints "mute"
  *   peer bomb MAX                forks, and so do its children, till there are MAX of them
  */
 /* clang-format on */
@@ -22,6 +23,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <linux/keyctl.h>
 #include <mqueue.h>
 #include <sched.h>
@@ -32,6 +34,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/shm.h>
 #include <sys/socket.h>
@@ -359,6 +362,39 @@ static int flood(const char *path, const char *seconds)
 	return 0;
 }
 
+/* The kernel asks first which protocol is spoken, and waits for that alone (linux/fuse.h). */
+static int mute(const char *dir)
+{
+	struct {
+		struct fuse_out_header header;
+		struct fuse_init_out init;
+	} answer = { .header = { .len = sizeof(answer) },
+		.init = { .major = FUSE_KERNEL_VERSION,
+			.minor = FUSE_KERNEL_MINOR_VERSION,
+			.max_write = 4096 } };
+	union {
+		struct fuse_in_header header;
+		char bytes[1 << 16];
+	} request;
+	char options[96];
+	int fd = open("/dev/fuse", O_RDWR);
+
+	(void)snprintf(options, sizeof(options),
+		"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", fd);
+	if (fd < 0 || mount("mute", dir, "fuse", MS_NOSUID | MS_NODEV, options) < 0)
+		return die(dir);
+	if (read(fd, &request, sizeof(request)) < (ssize_t)sizeof(request.header))
+		return die("read");
+	answer.header.unique = request.header.unique;
+	if (write(fd, &answer, sizeof(answer)) != sizeof(answer))
+		return die("write");
+	printf("mute\n");
+	(void)fflush(stdout);
+	while (read(fd, &request, sizeof(request)) > 0)
+		;
+	return die("read");
+}
+
 /*
  * Where a limit is felt, all go on trying for ever, as a real one does. Where none is, MAX is the
  * end of it, so that a test machine survives.
@@ -398,9 +434,12 @@ int main(int argc, char **argv)
 		return cgroups(argv[2]);
 	if (argc == 4 && strcmp(argv[1], "flood") == 0)
 		return flood(argv[2], argv[3]);
+	if (argc == 3 && strcmp(argv[1], "mute") == 0)
+		return mute(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "bomb") == 0)
 		return bomb(argv[2]);
 	fprintf(stderr,
-		"usage: peer trap|lend|offer|take|type|terminals|fill|cgroups|flood|bomb ...\n");
+		"usage: peer trap|lend|offer|take|type|terminals|fill|cgroups|flood|mute|bomb "
+		"...\n");
 	return 2;
 }
