@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 
+#include <errno.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,13 +55,16 @@ int account_read_root(const char *passwd, struct account *ret)
 {
 	_cleanup_fclose_ FILE *file = fopen(passwd ? passwd : "/etc/passwd", "re");
 	struct account account = {};
+	int unread = file || errno == ENOENT ? 0 : -errno;
 	int r = account_set(&account, "root", "/root", FALLBACK_SHELL);
 
 	for (bool found = false; file && r == 0;) {
 		const struct passwd *entry = fgetpwent(file);
 
-		if (!entry)
+		if (!entry) {
+			unread = ferror(file) ? -errno : 0;
 			break;
+		}
 		if (!account_is_real(entry->pw_name) || entry->pw_uid != 0 ||
 			(found && strcmp(entry->pw_name, "root") != 0))
 			continue;
@@ -83,6 +87,7 @@ int account_read_root(const char *passwd, struct account *ret)
 		account_done(&account);
 		return r;
 	}
+	account.unread = unread;
 	*ret = account;
 	return 0;
 }

@@ -8,12 +8,13 @@
 struct account {
 	char *name, *home, *shell;
 	bool fallback; /* shell isn't the account's own: that is missing or not executable */
+	int unread;    /* -errno of a passwd that is there and can't be read, or 0 */
 };
 
 /*
  * The account with uid 0 in a file of passwd(5) (NULL: /etc/passwd); "root" when there are several.
- * With no such file or entry it is root with home /root. An empty shell means /bin/sh; so does one
- * that can't be executed. 0; -ENOEXEC: not even /bin/sh can; or -errno.
+ * With no such file or entry, or one that can't be read, it is root with home /root. An empty shell
+ * means /bin/sh; so does one that can't be executed. 0; -ENOEXEC: not even /bin/sh can; or -errno.
  */
 int account_read_root(const char *passwd, struct account *ret);
 

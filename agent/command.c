@@ -35,6 +35,7 @@ static int shell_command(const struct door *door, const char *term, struct comma
 	command->cwd = TAKE_PTR(account.home);
 	command->program = command->path;
 	command->fallback = account.fallback;
+	command->unread = account.unread;
 	account_done(&account);
 	return command->argv[0] && command->environment ? 0 : -ENOMEM;
 }

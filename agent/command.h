@@ -12,6 +12,7 @@ struct command {
 	char *cwd;
 	const char *program; /* for people: points into path or argv */
 	bool fallback;	     /* root's own shell can't be executed, this is /bin/sh */
+	int unread;	     /* -errno of an /etc/passwd that can't be read, or 0 */
 };
 
 /*

@@ -99,6 +99,9 @@ static int session_run(struct session *session, const char **ret_step)
 	r = command_find(door, session->all->term, session->terminal, &command);
 	if (r < 0)
 		return r;
+	if (command.unread < 0)
+		log_warning("cannot read /etc/passwd (%s), using %s for root",
+			strerror(-command.unread), command.path);
 	if (command.fallback)
 		log_warning("root's shell is missing or not executable, using %s", command.path);
 	(void)snprintf(

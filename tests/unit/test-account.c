@@ -65,6 +65,28 @@ static void test_root(void **state)
 	expect("root:x:0:0:r:/root:bash\n", "root", "/root", "/bin/sh", true);
 }
 
+/* Root gets in, and somebody can say why it isn't as usual. */
+static void test_unread(void **state)
+{
+	static const struct {
+		const char *passwd;
+		int unread;
+	} cases[] = {
+		{ "/etc", -EISDIR },
+		{ "/etc/passwd/x", -ENOTDIR },
+		{ "/nonexistent", 0 },
+		{ "/etc/passwd", 0 },
+	};
+	struct account account = {};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(account_read_root(cases[i].passwd, &account), 0);
+		assert_string_equal(account.home, "/root");
+		assert_int_equal(account.unread, cases[i].unread);
+		account_done(&account);
+	}
+}
+
 static void test_names(void **state)
 {
 	expect("toor:x:0:0::/toor:/bin/sh\nroot:x:0:0::/root:/bin/bash\n", "root", "/root",
@@ -146,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_root),
 		cmocka_unit_test(test_nis),
+		cmocka_unit_test(test_unread),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_lang),
