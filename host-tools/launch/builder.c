@@ -198,9 +198,12 @@ static int enter_network(struct builder *b)
 
 	if (r < 0 || !b->build.launch->config.private_network)
 		return r;
-	if (setns(b->build.leader_fd, CLONE_NEWNET) < 0)
+	if (setns(b->build.leader_fd, CLONE_NEWNET) == 0)
+		return 0;
+	if (errno != ESRCH)
 		return log_errno(-errno, "cannot enter the container's network namespace");
-	return 0;
+	log_error("the container's first process ended before its tree was complete");
+	return -ESRCH;
 }
 
 static int send_live_root(struct builder *b)
