@@ -307,6 +307,29 @@ static int refuse_mounted(const struct place *place)
 	return 0;
 }
 
+/*
+ * Files are replaced, but not what others use on the host: nobody who says /dev/null, or
+ * /dev/stdout, which is a link, means that it is to become a file.
+ */
+static int refuse_special(const struct place *to)
+{
+	char link[8] = "", text[PATH_MAX];
+	struct stat st;
+
+	if (to->tree.guest)
+		return 0;
+	if (readlinkat(to->dir_fd, to->name, link, sizeof(link) - 1) < 0 ||
+		strncmp(link, "/proc/", 6) != 0)
+		if (fstatat(to->dir_fd, to->name, &st, 0) < 0 || S_ISREG(st.st_mode) ||
+			S_ISDIR(st.st_mode))
+			return 0;
+	(void)escape_text(text, sizeof(text), to->text, strlen(to->text));
+	log_error("cp: %s is a device, FIFO or socket, which a copy would replace: use 'narthex "
+		  "exec … cat'",
+		text);
+	return -EEXIST;
+}
+
 /* --- copying ------------------------------------------------------------------------------- */
 
 static int on_progress(void *userdata, uint64_t bytes)
@@ -394,6 +417,9 @@ static int copy_argument(struct cp *cp, const char *source, const char *target, 
 		return refuse(&to, r, "cannot copy to");
 	if (refuse_mounted(&from) < 0 || refuse_mounted(&to) < 0)
 		return -EXDEV;
+	r = refuse_special(&to);
+	if (r < 0)
+		return r;
 	return copy_one(cp, &from, &to);
 }
 

@@ -162,6 +162,23 @@ setup() {
   equal "$(find "$containers/box/root" -name '.narthex-cp-*')" ''
 }
 
+@test "no device, FIFO or /dev/stdout of the host becomes a file" {
+  local f
+  mknod null c 1 3
+  mkfifo fifo
+  ln -s /proc/self/fd/1 stdout
+  ln -s null to-null
+  for f in null fifo stdout to-null; do
+    run -125 --separate-stderr bash -c "narthex cp box:/etc/passwd $f >out"
+    equal "$stderr" "narthex: cp: $f is a device, FIFO or socket, which a copy would replace: use 'narthex exec … cat'"
+  done
+  [ -c null ] && [ -p fifo ] && [ -L stdout ] && [ -L to-null ]
+  # another link is replaced, as a file is
+  ln -s nowhere link
+  narthex cp box:/etc/passwd link
+  [ -f link ] && [ ! -L link ]
+}
+
 @test "each mistake has its message" {
   local message args
   echo x >x
