@@ -326,8 +326,32 @@ static int claim_root(struct launch *launch)
 		       : state_check_root(&launch->state, config->root);
 }
 
+/*
+ * Setuid files that a guest's root makes are root's on disk: users of the host must not get there.
+ * tmpfiles.d says the same at each boot; until then whoever made the first tree has made this, too.
+ */
+static void shut_trees(const struct container_config *config)
+{
+	_cleanup_close_ int fd = -EBADF;
+	struct stat st;
+
+	if (strncmp(config->root, CONTAINERS_DIR "/", strlen(CONTAINERS_DIR "/")) != 0)
+		return;
+	fd = open(CONTAINERS_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & 077) == 0)
+		return;
+	if (fchmod(fd, 0700) < 0)
+		log_errno(-errno,
+			"users of this host can reach setuid files of containers in " CONTAINERS_DIR
+			", whose mode can't be made 0700");
+	else
+		log_info(CONTAINERS_DIR " has mode 0700 now, so that users of this host reach no "
+					"setuid file of a container's");
+}
+
 static int start(struct launch *launch)
 {
+	shut_trees(&launch->config);
 	warn_of_capabilities(&launch->config);
 	return supervise(launch);
 }

@@ -231,6 +231,16 @@ in_journal() { # NAME TEXT
   guest_remove intruder alone
 }
 
+@test "users of the host don't get into the trees, whoever made their directory" {
+  guest_tree shut
+  guest_conf shut </dev/null
+  chmod 0755 "$containers"
+  guest_start shut
+  equal "$(stat -c %a "$containers")" 700
+  matches "$(log_of shut)" "$containers has mode 0700 now"
+  guest_remove shut
+}
+
 @test "the same container twice at once: the second start is refused, the first lives" {
   guest_up twice </dev/null
   run timeout $((20 * ease)) /usr/lib/narthex/narthex-launch --foreground --root "$containers/twice" --name twice
