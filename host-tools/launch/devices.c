@@ -48,6 +48,8 @@ static const struct rule usual[] = {
 #define RULE_LEN_MAX 8
 #define TAIL_LEN 2
 
+#define LOAD_TRIES 1000 /* one is enough, unless signals rain */
+
 struct program {
 	struct bpf_insn code[HEAD_LEN + RULE_LEN_MAX * (ARRAY_SIZE(usual) + BOUND_MAX) + TAIL_LEN];
 	unsigned int len;
@@ -142,8 +144,13 @@ static int load(const struct program *p)
 		.insn_cnt = p->len,
 		.license = (uint64_t)(uintptr_t) "MIT",
 	};
-	long fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	long fd;
+	int tries = 0;
 
+	/* the kernel gives it up when a signal is pending, be it one that stops us for a moment */
+	do
+		fd = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof(attr));
+	while (fd < 0 && errno == EAGAIN && ++tries < LOAD_TRIES);
 	return fd < 0 ? -errno : (int)fd;
 }
 

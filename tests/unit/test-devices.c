@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 
 #define NODES SCRATCH "/nodes"
 /* devices.txt of Linux: what a machine has that runs this, and no container gets */
@@ -242,6 +243,29 @@ static void a_units_own_policy_counts(void **state)
 	close_fdp(&payload.fd);
 }
 
+static void on_alarm(int number)
+{
+}
+
+/* The kernel gives a load up when a signal is pending, be it a stop. */
+static void signals_keep_no_policy_away(void **state)
+{
+	const struct itimerval often = { { .tv_usec = 1000 }, { .tv_usec = 1 } }, never = {};
+	const struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct question question = { NODES "/foreign", O_RDONLY, 0, 0 };
+
+	make_node(NODES "/foreign", S_IFCHR, FOREIGN);
+	assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
+	for (int i = 0; i < 200; i++) {
+		(void)setitimer(ITIMER_REAL, &often, NULL);
+		confine();
+		(void)setitimer(ITIMER_REAL, &never, NULL);
+		assert_int_equal(ask(&question), EPERM);
+		assert_int_equal(teardown(state), 0);
+		assert_int_equal(setup(state), 0);
+	}
+}
+
 static void without_a_cgroup_there_is_no_policy(void **state)
 {
 	assert_int_equal(devices_confine(&CGROUP_NULL, false, &config), 0);
@@ -259,6 +283,7 @@ int main(void)
 		TEST(what_is_bound_read_only_may_be_read),
 		TEST(too_many_are_an_error),
 		TEST(a_units_own_policy_counts),
+		TEST(signals_keep_no_policy_away),
 		TEST(without_a_cgroup_there_is_no_policy),
 	};
 
