@@ -138,10 +138,9 @@ int config_parse_address_families(struct config_value *value)
 		if (!result.restricted)
 			result = (struct config_families){ .restricted = true, .allow = !deny };
 		r = config_split(&list, &words);
-		if (r == 0 && !words)
-			r = config_refuse(&list, "no address family");
 		if (r == 0)
-			r = change(&list, &result, words, deny);
+			r = words ? change(&list, &result, words, deny)
+				  : config_refuse(&list, "no address family");
 		config_list_free(words);
 	}
 	if (r == 0)
