@@ -347,5 +347,6 @@ END
   guest_conf mute <<<"$text"
   narthex status mute
   timeout $((60 * ease)) narthex stop mute
+  guest_stop paths
   none_left mute
 }
