@@ -77,6 +77,9 @@ Root=$containers/hundred
 HostAddress=10.21.$n.1
 LocalAddress=10.21.$n.2
 Port=tcp:$((9000 + n)):80
+[Service]
+# the last one's turn may come late on a busy machine
+TimeoutStartSec=300
 END
     units+=("container-h$n")
   done
