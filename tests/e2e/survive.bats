@@ -214,9 +214,12 @@ let_in() { # NAME
 }
 
 is_served() {
-  local line
+  local line answer
+  # of its own: bash closes a coprocess' when it has ended
+  exec {answer}<&"${late[0]}"
   echo >&"${late[1]}"
-  read -rt 60 line <&"${late[0]}"
+  read -rt 60 line <&$answer
+  exec {answer}<&-
   equal "$line" 'exited 0'
 }
 
