@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -187,4 +188,15 @@ pid_t pidfd_to_pid(int pidfd)
 		return -1;
 	line = strstr(text, "\nPid:");
 	return line ? (pid_t)strtol(line + 5, NULL, 10) : -1;
+}
+
+int fd_open_locked(const char *path)
+{
+	_cleanup_close_ int fd =
+		open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+
+	while (fd >= 0 && flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return fd < 0 ? -errno : TAKE_FD(fd);
 }

@@ -57,3 +57,9 @@ int fd_send_message(int sock, const void *data, size_t len, const int *fds, size
 
 /* The process of a pidfd, by its fdinfo (proc(5)); -1: it is gone, or nobody can tell. */
 pid_t pidfd_to_pid(int pidfd);
+
+/*
+ * Opens a lock file, made with mode 0600 when it isn't there, and waits for its exclusive lock
+ * (flock(2)), which ends with the descriptor. A descriptor or -errno.
+ */
+int fd_open_locked(const char *path);

@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #define HOSTS "/etc/hosts"
@@ -117,18 +116,6 @@ int hosts_edit(const char *text, const char *name, const char *lines, char **ret
 
 /* --- the file --------------------------------------------------------------------------------- */
 
-/* A descriptor that holds the lock, or -errno. */
-static int lock(void)
-{
-	_cleanup_close_ int fd =
-		open(HOSTS_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-
-	while (fd >= 0 && flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return fd < 0 ? -errno : TAKE_FD(fd);
-}
-
 static int write_new(const char *text, const struct stat *st)
 {
 	_cleanup_close_ int fd = -EBADF;
@@ -160,7 +147,7 @@ static int change(const char *name, const char *lines)
 {
 	_cleanup_free_ char *text = NULL, *new = NULL;
 	struct stat st = { .st_mode = S_IFREG | 0644 };
-	_cleanup_close_ int held = lock();
+	_cleanup_close_ int held = fd_open_locked(HOSTS_LOCK);
 	ssize_t n;
 	int r;
 

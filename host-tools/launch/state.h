@@ -45,11 +45,11 @@ void state_forget_sessions(struct state *state);
  * detached mount (consumed), at private/root, nosuid and nodev. Logs. 0 or -errno.
  */
 int state_link_root(struct state *state, const char *path);
+int state_mount_root(struct state *state, int mount);
 
 /* -EBUSY, logged, when another container runs in the tree that the link leads to: two systems would
  * write to the same files. Of two that start at once both may be refused. Logs. 0 or -errno. */
 int state_check_root(const struct state *state, const char *path);
-int state_mount_root(struct state *state, int mount);
 
 /* Whether there are interfaces of the host's to give back. */
 bool state_has_interfaces(const struct state *state);

@@ -12,6 +12,7 @@
  */
 
 #include "cleanup.h"
+#include "fd.h"
 #include "log.h"
 #include "network-link.h"
 
@@ -20,7 +21,6 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 
 #define ZONE_ALIAS_PREFIX "narthex-zone:"
 #define ZONE_LOCK "/run/narthex/.zone-lock"
@@ -53,15 +53,9 @@ int bridge_find(struct netlink *host, const char *name)
 
 int zone_lock(void)
 {
-	_cleanup_close_ int fd =
-		open(ZONE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-	int r = 0;
+	int fd = fd_open_locked(ZONE_LOCK);
 
-	while (fd >= 0 && (r = flock(fd, LOCK_EX)) < 0 && errno == EINTR)
-		;
-	if (fd < 0 || r < 0)
-		return log_errno(-errno, "cannot lock " ZONE_LOCK);
-	return TAKE_FD(fd);
+	return fd < 0 ? log_errno(fd, "cannot lock " ZONE_LOCK) : fd;
 }
 
 /* A bridge without an address takes that of a port, another one whenever ports come and go. */

@@ -16,7 +16,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 
 #define KNOB_FILE "/run/narthex/.borrowed"
 #define FILE_MAX (1 << 20)
@@ -75,15 +74,9 @@ int knob_turn_on(enum knob knob, const char *interface)
 /* Opens and locks the file, and reads it. A descriptor or -errno. */
 static int open_file(char **ret)
 {
-	_cleanup_close_ int fd =
-		open(KNOB_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-	ssize_t n = fd < 0 ? -errno : 0;
+	_cleanup_close_ int fd = fd_open_locked(KNOB_FILE);
+	ssize_t n = fd < 0 ? fd : fd_read_all(fd, FILE_MAX, ret);
 
-	while (n >= 0 && flock(fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			n = -errno;
-	if (n >= 0)
-		n = fd_read_all(fd, FILE_MAX, ret);
 	return n < 0 ? (int)n : TAKE_FD(fd);
 }
 

@@ -6,12 +6,12 @@
  */
 
 #include "cleanup.h"
+#include "fd.h"
 #include "log.h"
 #include "network-nat.h"
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -19,7 +19,6 @@
 #include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #define LIBRARY "libnftables.so.1"
 #define NFT_LOCK "/run/narthex/.nftables-lock"
@@ -50,20 +49,11 @@ void nft_load(void)
 /*
  * The library reads what the kernel has before it sends anything, and begins anew when somebody
  * changes it meanwhile: of a hundred containers that start at once some would go on reading for
- * minutes. Without the lock it is slower, not wrong. A descriptor, or -1.
+ * minutes. Without the lock it is slower, not wrong.
  */
-static int wait_for_turn(void)
-{
-	int fd = open(NFT_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
-
-	while (fd >= 0 && flock(fd, LOCK_EX) < 0 && errno == EINTR)
-		;
-	return fd;
-}
-
 int nft_run(const char *commands)
 {
-	_cleanup_close_ int turn = wait_for_turn();
+	_cleanup_close_ int turn = fd_open_locked(NFT_LOCK);
 	struct nft_ctx *ctx;
 	const char *why;
 	int r = 0;

@@ -246,7 +246,7 @@ io_uring='syscall(425, 1, 0); print $! + 0'
 }
 
 @test "RestrictAddressFamilies=: sockets of these families only, or of all others" {
-  # which of the five can be had, and a pair of sockets always
+  # which of these can be had, and a pair of sockets always
   local each='use Socket; for ([unix => 1], [inet => 2], [inet6 => 10], [netlink => 16]) {
       print "$$_[0] " if socket(my $s, $$_[1], $$_[1] == 16 ? SOCK_RAW : SOCK_DGRAM, 0) or !$!{EAFNOSUPPORT} }
     print "pair" if socketpair(my $a, my $b, AF_UNIX, SOCK_STREAM, 0)' f=Exec.RestrictAddressFamilies
