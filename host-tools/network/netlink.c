@@ -73,6 +73,7 @@ int netlink_open(struct netlink *nl, int netns_fd)
 	nl->sequence = 1;
 	nl->used = nl->count = 0;
 	nl->error = 0;
+	nl->list_max = 0;
 	nl->why[0] = '\0';
 	return netns_fd < 0 ? open_socket(&nl->socket) : open_socket_in(netns_fd, &nl->socket);
 }
@@ -454,6 +455,7 @@ static int receive_list(struct netlink *nl, uint32_t sequence,
 {
 	_Alignas(NLMSG_ALIGNTO) char buffer[32768];
 	bool changed = false;
+	size_t total = 0;
 
 	for (;;) {
 		ssize_t n = receive_some(nl, buffer, sizeof(buffer));
@@ -464,6 +466,9 @@ static int receive_list(struct netlink *nl, uint32_t sequence,
 		r = netlink_take_list(buffer, (size_t)n, sequence, on_message, userdata, &changed);
 		if (r != 0)
 			return r < 0 ? r : 0;
+		total += (size_t)n;
+		if (nl->list_max > 0 && total >= nl->list_max)
+			return 0;
 	}
 }
 

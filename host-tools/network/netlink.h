@@ -29,6 +29,9 @@ struct netlink {
 	uint32_t sequence; /* of the first request in the buffer */
 	size_t used, count;
 	int error; /* the first failure to build; the next commit returns it */
+	/* bytes of a list with which netlink_dump() has enough: then only netlink_close() may
+	 * follow; 0: all of it */
+	size_t list_max;
 	struct nlmsghdr *requests[NETLINK_REQUESTS_MAX];
 	char what[NETLINK_REQUESTS_MAX][192];
 	char why[640]; /* after a failed commit: "cannot WHAT: ERROR (kernel: TEXT)" */

@@ -26,7 +26,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <string.h>
@@ -35,77 +34,6 @@
 #define PAUSE_MS 250
 #define PAUSE_SHARE 20 /* one part in so many of the time goes into looking */
 #define RETRY_MS 5000  /* an address is there, and the host's route to it may still come */
-
-struct candidates {
-	struct config_address of[CANDIDATES_MAX];
-	size_t n;
-};
-
-/* --- what is there ---------------------------------------------------------------------------- */
-
-static int take_attribute(const struct nlattr *attribute, void *userdata)
-{
-	const struct nlattr **of = userdata;
-
-	if (mnl_attr_type_valid(attribute, IFA_MAX) >= 0)
-		of[mnl_attr_get_type(attribute)] = attribute;
-	return MNL_CB_OK;
-}
-
-/* Whether others should use it: rtnetlink(7), linux/if_addr.h. */
-static bool is_usable(const struct ifaddrmsg *header, const struct nlattr *flags)
-{
-	uint32_t bits = flags && mnl_attr_get_payload_len(flags) == sizeof(bits)
-				? mnl_attr_get_u32(flags)
-				: header->ifa_flags;
-
-	/* of IPv4 the first of them is IFA_F_SECONDARY, which is as good as any */
-	if (header->ifa_family == AF_INET)
-		bits &= ~(uint32_t)IFA_F_TEMPORARY;
-	return header->ifa_scope == RT_SCOPE_UNIVERSE &&
-	       (bits & (IFA_F_TEMPORARY | IFA_F_TENTATIVE | IFA_F_DADFAILED | IFA_F_DEPRECATED)) ==
-		       0;
-}
-
-static void take_candidate(const struct nlmsghdr *message, void *userdata)
-{
-	const struct nlattr *attributes[IFA_MAX + 1] = {}, *address;
-	struct candidates *candidates = userdata;
-	const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-	struct config_address *next = &candidates->of[candidates->n];
-
-	if (message->nlmsg_type != RTM_NEWADDR || candidates->n == CANDIDATES_MAX ||
-		mnl_nlmsg_get_payload_len(message) < sizeof(*header) ||
-		(header->ifa_family != AF_INET && header->ifa_family != AF_INET6) ||
-		mnl_attr_parse(message, sizeof(*header), take_attribute, attributes) < 0 ||
-		!is_usable(header, attributes[IFA_FLAGS]))
-		return;
-	/* IFA_ADDRESS is the other end's, where there is another end */
-	address = attributes[IFA_LOCAL] ? attributes[IFA_LOCAL] : attributes[IFA_ADDRESS];
-	*next = (struct config_address){ .family = header->ifa_family,
-		.prefix = header->ifa_prefixlen };
-	if (!address || mnl_attr_get_payload_len(address) != address_size(next))
-		return;
-	memcpy(&next->v6, mnl_attr_get_payload(address), address_size(next));
-	candidates->n++;
-}
-
-static int list_candidates(int netns_fd, struct candidates *ret)
-{
-	struct ifaddrmsg header = { .ifa_family = AF_UNSPEC };
-	struct netlink netlink = {};
-	int r = netlink_open(&netlink, netns_fd);
-
-	*ret = (struct candidates){};
-	if (r < 0)
-		return log_errno(r, "cannot open a netlink socket");
-	r = netlink_dump(&netlink, RTM_GETADDR, &header, sizeof(header),
-		"list the container's addresses", take_candidate, ret);
-	if (r < 0)
-		log_error("%s", netlink.why);
-	netlink_close(&netlink);
-	return r;
-}
 
 /* --- where the host's route to it leads ------------------------------------------------------- */
 
@@ -156,13 +84,13 @@ static bool is_same(const struct config_address *a, const struct config_address 
 }
 
 /* *now: what it was before comes in, family 0 for none. */
-static void choose(struct netlink *host, int interface, const struct candidates *candidates,
-	int family, struct config_address *now)
+static void choose(struct netlink *host, int interface, const struct config_address *candidates,
+	ssize_t n, int family, struct config_address *now)
 {
 	struct config_address chosen = {};
 
-	for (size_t i = 0; i < candidates->n; i++) {
-		const struct config_address *one = &candidates->of[i];
+	for (ssize_t i = 0; i < n; i++) {
+		const struct config_address *one = &candidates[i];
 
 		if (one->family != family || !is_behind(host, interface, one))
 			continue;
@@ -175,22 +103,23 @@ static void choose(struct netlink *host, int interface, const struct candidates 
 int network_find_addresses(const struct container_config *config, int netns_fd,
 	struct config_address *address, struct config_address *address6)
 {
-	struct candidates candidates;
+	struct config_address candidates[CANDIDATES_MAX];
+	ssize_t n = network_list_addresses(netns_fd, candidates, CANDIDATES_MAX);
 	struct netlink host = {};
 	char name[IFNAMSIZ];
-	int interface, r = list_candidates(netns_fd, &candidates);
+	int interface, r;
 
-	if (r < 0)
-		return r;
+	if (n < 0)
+		return (int)n;
 	r = netlink_open(&host, -1);
 	if (r < 0)
 		return log_errno(r, "cannot open a netlink socket");
 	nat_interface(config, name);
 	interface = netlink_index(&host, name);
-	choose(&host, interface, &candidates, AF_INET, address);
-	choose(&host, interface, &candidates, AF_INET6, address6);
+	choose(&host, interface, candidates, n, AF_INET, address);
+	choose(&host, interface, candidates, n, AF_INET6, address6);
 	netlink_close(&host);
-	return candidates.n > 0 && !address->family && !address6->family ? 0 : 1;
+	return n > 0 && !address->family && !address6->family ? 0 : 1;
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */

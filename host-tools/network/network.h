@@ -48,6 +48,14 @@ int network_change(
 int network_attach(const struct container_config *config);
 
 /*
+ * The addresses in a network namespace that others may use, IPv4 first, otherwise in the kernel's
+ * order. netns_fd: the namespace, or a pidfd of a process in it; borrowed, as above. Addresses of a
+ * guest are what its root has made them. Of ten thousand and more some may be missed. Logs. How
+ * many, or -errno.
+ */
+ssize_t network_list_addresses(int netns_fd, struct config_address *ret, size_t max);
+
+/*
  * Where ports lead without LocalAddress= (config_ports_follow()): to those given, family 0 for
  * none, if they are still there, else the first ones that the host reaches over the container's
  * link; family 0 where there are none. netns_fd: as above. Logs. 1; 0: there are addresses, but
