@@ -94,7 +94,7 @@ link_static = $(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN)$(filter no,$(STATIC)),$(ALL_LD
 AGENT_LIBS := -lsystemd -levent_core -lutil
 LAUNCH_LIBS := -levent_core
 NETWORK_LIBS := -lmnl
-CTL_LIBS := -lsystemd
+CTL_LIBS := -lsystemd $(NETWORK_LIBS)
 
 $(B)/narthex-agent: $(call obj,agent/main.c) $(B)/libagent.a $(B)/libcommon.a
 	$(call say,LINK,$@)
@@ -122,7 +122,7 @@ $(B)/narthex: $(NARTHEX_OBJ)
 	$(link_narthex)
 
 # the verbs that need more than libc; narthex executes it
-$(B)/narthex-ctl: $(call obj,host-tools/ctl/main.c) $(B)/libctl.a $(B)/libhost.a $(B)/libcommon.a
+$(B)/narthex-ctl: $(call obj,host-tools/ctl/main.c) $(B)/libctl.a $(B)/libnetwork.a $(B)/libhost.a $(B)/libcommon.a
 	$(call say,LINK,$@)
 	$(link) $(CTL_LIBS)
 

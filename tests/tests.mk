@@ -20,7 +20,7 @@ $(UNIT_NETWORK): $(B)/libnetwork.a $(B)/libhost.a
 $(UNIT_NETWORK): TEST_LIBS = $(NETWORK_LIBS)
 $(UNIT_KEEP): $(B)/libkeep.a $(B)/libhost.a
 $(UNIT_KEEP): TEST_LIBS = $(KEEP_LIBS)
-$(UNIT_CTL): $(B)/libctl.a $(B)/libhost.a
+$(UNIT_CTL): $(B)/libctl.a $(B)/libnetwork.a $(B)/libhost.a
 $(UNIT_CTL): TEST_LIBS = $(CTL_LIBS)
 
 UNIT_OBJ := $(UNIT_NAMES:%=$(B)/obj/tests/unit/test-%.o)
@@ -32,8 +32,8 @@ $(UNIT_OBJ): ALL_CFLAGS += -I. -Wno-unused-parameter
 $(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a,$^) $(filter %/liblaunch.a %/libnetwork.a,$^) \
-		$(filter %/libctl.a %/libkeep.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a %/libctl.a %/libkeep.a,$^) \
+		$(filter %/liblaunch.a %/libnetwork.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
 
 .PHONY: unit-tests unit e2e e2e-programs check check-slow check-nix check-san demo bench probe torture soak
 unit-tests: $(UNIT_TESTS)

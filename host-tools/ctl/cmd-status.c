@@ -171,6 +171,20 @@ int cmd_status(const struct verb *verb, int argc, char **argv)
 	return status;
 }
 
+static void log_no_address(const struct container_info *info, const char *family)
+{
+	if (info->config_usable && !info->config.private_network)
+		log_error("show-ip: container '%s' shares the host's network", info->name);
+	else if (info->answered)
+		log_error("show-ip: container '%s' has no %saddress", info->name, family);
+	else
+		log_error("show-ip: the configuration of container '%s' has no %saddress for it, "
+			  "and what it has given itself is known %s",
+			info->name, family,
+			strcmp(info->state, "running") == 0 ? "to root only"
+							    : "only while it runs");
+}
+
 int cmd_show_ip(const struct verb *verb, int argc, char **argv)
 {
 	static const struct info_source nothing;
@@ -190,11 +204,8 @@ int cmd_show_ip(const struct verb *verb, int argc, char **argv)
 	address = v6 || !info.addresses[0][0] ? info.addresses[1] : info.addresses[0];
 	if (address[0])
 		printf("%s\n", address);
-	else if (info.config_usable && !info.config.private_network)
-		log_error("show-ip: container '%s' shares the host's network", argv[first]);
 	else
-		log_error("show-ip: the configuration of container '%s' has no %saddress for it",
-			argv[first], v6 ? "IPv6 " : "");
+		log_no_address(&info, v6 ? "IPv6 " : "");
 	status = address[0] ? 0 : STATUS_FAILED;
 	info_done(&info);
 	return status;

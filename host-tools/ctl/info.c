@@ -6,6 +6,7 @@
 #include "../name.h"
 #include "cleanup.h"
 #include "fd.h"
+#include "guest-addresses.h"
 #include "log.h"
 #include "tree-size.h"
 
@@ -155,6 +156,7 @@ void info_collect(const struct info_source *source, const char *name, struct con
 	if (info.answered) {
 		info.state = info.launcher.state;
 		collect_runtime(&info);
+		guest_addresses(name, &info.launcher, info.addresses);
 	} else if (r == -EACCES && !unit_is_up) {
 		info.state = "running";
 	}

@@ -37,7 +37,8 @@ struct container_info {
 	size_t n_sessions;
 	ssize_t n_kept; /* of shell --keep; negative: not known */
 	struct kept_state kept[KEPT_MAX];
-	char addresses[2][INET6_ADDRSTRLEN]; /* IPv4, IPv6; "": none, or unknown */
+	/* IPv4, IPv6: as configured, else what it has given itself; "": none, or unknown */
+	char addresses[2][INET6_ADDRSTRLEN];
 };
 
 /* What is asked once for all. */

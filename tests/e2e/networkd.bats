@@ -132,6 +132,47 @@ lease_tree() { # NAME
   guest_remove bb
 }
 
+shows() { # NAME ADDRESS
+  [ "$(narthex show-ip -6 "$1")" = "$2" ]
+}
+
+@test "list, status and show-ip know the lease, and an IPv6 address that the guest has given itself" {
+  lease_tree own
+  guest_conf own <<<$'[Network]\nBridge=lanbr'
+  guest_start own
+  poll 30 leased own
+  matches "$(narthex show-ip own)" '^192\.168\.90\.1[0-5][0-9]$'
+  run -125 narthex show-ip -6 own
+  equal "$output" "narthex: show-ip: container 'own' has no IPv6 address"
+  # the kernel looks for another one with that address first
+  inside own 'ip -6 addr add fd90::7/64 dev eth0'
+  poll 30 shows own fd90::7
+  matches "$(narthex list)" "own +running .* $(narthex show-ip own) "
+  matches "$(narthex status own)" 'Address: fd90::7'
+  matches "$(narthex status --json own)" "\"addresses\":\[\"$(narthex show-ip own)\",\"fd90::7\"\]"
+  # the host's view of it is root's
+  run -125 runuser -u nobody -- narthex show-ip own
+  matches "$output" "the configuration of container 'own' has no address for it, and what it has given itself is known to root only"
+  # what is configured counts
+  printf '[Network]\nBridge=lanbr\nLocalAddress6=fd90::8/64\n' >"$conf_dir/own.conf"
+  equal "$(narthex show-ip -6 own)" fd90::8
+  guest_conf own <<<$'[Network]\nBridge=lanbr'
+  guest_stop own
+  run -125 narthex show-ip own
+  matches "$output" 'known only while it runs'
+  guest_remove own
+}
+
+@test "the host's own addresses are no container's" {
+  guest_tree shared busybox
+  guest_conf shared </dev/null
+  guest_start shared
+  run -125 narthex show-ip shared
+  equal "$output" "narthex: show-ip: container 'shared' shares the host's network"
+  matches "$(narthex status --json shared)" '"addresses":\[\]'
+  guest_remove shared
+}
+
 leased() { # NAME
   [[ $(inside "$1" 'ip -o -4 addr show eth0') =~ inet\ 192\.168\.90\.1[0-5][0-9] ]]
 }
