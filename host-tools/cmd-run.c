@@ -9,6 +9,7 @@
 #include "program.h"
 #include "verbs.h"
 
+#include <errno.h>
 #include <string.h>
 
 const struct verb_option run_options[] = {
@@ -43,6 +44,7 @@ const struct verb_option run_options[] = {
 };
 
 struct run {
+	struct container_config config; /* only to see whether it is right; never freed */
 	char **argv; /* of narthex-launch; what it holds lives as long as we do */
 	size_t n;
 	char *root;
@@ -65,14 +67,30 @@ static int add(struct run *run, const char *arg)
 	return 0;
 }
 
-static int add_setting(struct run *run, const char *setting, const char *value)
+/* Through the parser that the launcher has, too, which would name its own option. where: begins
+ * messages, as in config_set(). */
+static int add_setting(struct run *run, const char *where, const char *setting, const char *value)
 {
-	char *text;
-	int status = add(run, "--set");
+	const char *dot = strchr(setting, '.');
+	char section[16], *text;
+	int status, r;
 
+	(void)snprintf(section, sizeof(section), "%.*s", (int)(dot - setting), setting);
+	r = config_set(&run->config, where, section, dot + 1, value);
+	if (r < 0)
+		return r == -ENOMEM ? STATUS_FAILED : STATUS_USAGE;
+	status = add(run, "--set");
 	if (status != 0)
 		return status;
 	return add(run, asprintf(&text, "%s=%s", setting, value) < 0 ? NULL : text);
+}
+
+static int add_option(struct run *run, const struct verb_option *option, const char *value)
+{
+	char where[80];
+
+	(void)snprintf(where, sizeof(where), "run: --%s", option->name);
+	return add_setting(run, where, option->setting, value);
 }
 
 /* One word for Environment=, where only quotes protect blanks, and nothing protects a quote but the
@@ -94,14 +112,14 @@ static char *quote_word(const char *word)
 	return quoted;
 }
 
-static int add_environment(struct run *run, const char *setting, const char *arg)
+static int add_environment(struct run *run, const struct verb_option *option, const char *arg)
 {
 	_cleanup_free_ char *quoted = quote_word(arg);
 
-	return quoted ? add_setting(run, setting, quoted) : add(run, NULL);
+	return quoted ? add_option(run, option, quoted) : add(run, NULL);
 }
 
-static int add_capabilities(struct run *run, const char *setting, const char *arg)
+static int add_capabilities(struct run *run, const struct verb_option *option, const char *arg)
 {
 	_cleanup_free_ char *words = strdup(arg);
 
@@ -110,7 +128,7 @@ static int add_capabilities(struct run *run, const char *setting, const char *ar
 	for (char *p = words; *p; p++)
 		if (*p == ',')
 			*p = ' ';
-	return add_setting(run, setting, words);
+	return add_option(run, option, words);
 }
 
 static int on_option(void *userdata, const struct verb_option *option, const char *arg)
@@ -139,10 +157,10 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 		return 0;
 	}
 	if (strcmp(option->name, "setenv") == 0)
-		return add_environment(run, option->setting, arg);
+		return add_environment(run, option, arg);
 	if (strcmp(option->name, "capability") == 0 || strcmp(option->name, "drop-capability") == 0)
-		return add_capabilities(run, option->setting, arg);
-	return add_setting(run, option->setting, arg ?: "yes");
+		return add_capabilities(run, option, arg);
+	return add_option(run, option, arg ?: "yes");
 }
 
 /* What comes before the settings: the tree and the name. */
@@ -166,15 +184,26 @@ static int add_place(struct run *run)
 
 static int add_command(struct run *run, char **command)
 {
-	int status = add_setting(run, "Exec.Boot", "no");
+	int status = add_setting(run, "run", "Exec.Boot", "no");
 
 	if (status == 0)
-		status = add_setting(run, "Exec.ProcessTwo", "yes");
+		status = add_setting(run, "run", "Exec.ProcessTwo", "yes");
+	run->config.parameters = command;
 	if (status == 0)
 		status = add(run, "--");
 	for (; status == 0 && *command; command++)
 		status = add(run, *command);
 	return status;
+}
+
+/* Options may need each other. What a file says as well, the launcher alone can tell. */
+static int check_together(struct run *run)
+{
+	int r = run->settings ? 0 : config_set(&run->config, "run", "Files", "Root", run->root);
+
+	if (r >= 0 && !run->settings)
+		r = config_check(&run->config, "run");
+	return r >= 0 ? 0 : r == -ENOMEM ? STATUS_FAILED : STATUS_USAGE;
 }
 
 int cmd_run(const struct verb *verb, int argc, char **argv)
@@ -189,7 +218,9 @@ int cmd_run(const struct verb *verb, int argc, char **argv)
 		log_errno(status, "cannot find narthex-launch");
 		return STATUS_FAILED;
 	}
-	status = add(&run, "narthex-launch");
+	status = config_default("run", &run.config) < 0 ? add(&run, NULL) : 0;
+	if (status == 0)
+		status = add(&run, "narthex-launch");
 	if (status == 0)
 		status = add(&run, "--foreground");
 	if (status != 0)
@@ -204,6 +235,9 @@ int cmd_run(const struct verb *verb, int argc, char **argv)
 	status = add_place(&run);
 	if (status == 0 && first < argc)
 		status = add_command(&run, argv + first);
+	if (status != 0)
+		return status;
+	status = check_together(&run);
 	if (status != 0)
 		return status;
 	execv(launcher, run.argv);

@@ -226,7 +226,7 @@ static int config_from_options(struct container_config *config)
 		r = set_one(config, arg_sets[i]);
 	if (r >= 0)
 		r = take_command(config);
-	return r < 0 ? r : config_check(config, "narthex-launch");
+	return r < 0 ? r : config_check(config, "command line");
 }
 
 /* The directory that goes to /run/host/narthex: guest/ beside this program, installed or built. */

@@ -68,7 +68,7 @@ END
 @test "bad values of run are explained before anything is made" {
   local option wanted
   while IFS='|' read -r option wanted; do
-    run -125 timeout 30 narthex run --root / --ephemeral "$option" -- true
+    run -2 timeout 30 narthex run --root / --ephemeral "$option" -- true
     matches "$output" "$wanted"
   done <<'END'
 --host-address=10.0.0|HostAddress=10.0.0: not an IPv4 address
