@@ -361,8 +361,13 @@ static void change_directory(const struct container_config *config, const char *
 	const char *wanted = config->working_directory ? config->working_directory : home;
 	char cwd[PATH_MAX];
 
-	if (chdir(wanted) < 0)
-		fail(-errno, "cannot change to WorkingDirectory", wanted);
+	if (chdir(wanted) < 0) {
+		/* a user of the system's has often none: nobody, www-data */
+		if (config->working_directory || (errno != ENOENT && errno != ENOTDIR))
+			fail(-errno, "cannot change to WorkingDirectory", wanted);
+		if (chdir("/") < 0)
+			fail(-errno, "cannot change to WorkingDirectory", "/");
+	}
 	/* a directory outside of the root would show as "(unreachable)…" (CVE-2024-21626) */
 	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0)
 		fail(-errno, "cannot find out the working directory", NULL);

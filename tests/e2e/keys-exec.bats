@@ -82,6 +82,9 @@ refused() { # WANTED SECTION.KEY=VALUE…
     $'alice\n1000\n/home/alice\n/home/alice alice alice /bin/bash'
   equal "$(quietly Exec.User=1000 Exec.WorkingDirectory=/usr Exec.Environment=HOME=/else -- /bin/sh -c 'id -un; pwd; echo $HOME')" \
     $'alice\n/usr\n/else'
+  # a home that isn't there
+  equal "$(quietly Exec.User=nobody -- /bin/sh -c 'pwd; echo $HOME')" $'/\n/nonexistent'
+  refused "cannot change to WorkingDirectory '/nonexistent'" Exec.User=nobody Exec.WorkingDirectory=/nonexistent
   sed -i 's/^games:.*/&alice/' "$containers/keys/etc/group"
   equal "$(quietly Exec.User=alice -- id -Gn)" 'alice games'
   # nothing of root's is left to it
