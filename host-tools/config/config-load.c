@@ -389,7 +389,7 @@ int config_load(const char *name, const char *file, struct container_config *ret
 	int r;
 
 	if (!name_is_valid(name, &why)) {
-		log_error("not a container's name: %s", why);
+		log_error("%s: not a container's name: %s", file ? file : name, why);
 		return -EINVAL;
 	}
 	if (file)

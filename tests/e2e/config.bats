@@ -141,6 +141,10 @@ check_text() { # TEXT
   printf '[Exec]\nBoot=yes\0\n' >"$BATS_TEST_TMPDIR/bad.conf"
   run narthex check "$BATS_TEST_TMPDIR/bad.conf"
   [ "$status" -ne 0 ]
+  # of many files, too, it is said which one
+  touch "$BATS_TEST_TMPDIR/no name.conf"
+  run -1 narthex check "$BATS_TEST_TMPDIR/no name.conf"
+  matches "$output" "no name.conf: not a container's name"
 }
 
 @test "all errors of a file are reported, not only the first" {
