@@ -8,11 +8,14 @@
 
 #include "bus.h"
 
+#include "../config/config.h"
 #include "cleanup.h"
 #include "escape.h"
 #include "log.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #define DESTINATION "org.freedesktop.systemd1"
@@ -21,6 +24,7 @@
 #define UNIT "org.freedesktop.systemd1.Unit"
 #define SERVICE "org.freedesktop.systemd1.Service"
 #define PRIVATE_ADDRESS "unix:path=/run/systemd/private"
+#define GENERATED "/run/systemd/generator"
 
 void unit_name(const char *container, char ret[UNIT_NAME_SIZE])
 {
@@ -133,6 +137,47 @@ static int get_text(sd_bus *bus, const char *path, const char *interface, const 
 	return r;
 }
 
+/* By its ctime: what has been moved or copied there can have an older mtime. */
+static bool is_newer(int dir_fd, const char *path, const struct stat *unit)
+{
+	const struct timespec *a, *b = &unit->st_mtim;
+	struct stat st;
+
+	if (fstatat(dir_fd, path, &st, 0) < 0)
+		return false;
+	a = &st.st_ctim;
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec >= b->tv_nsec;
+}
+
+/* Whether something has been written, added or removed since the generator made the unit: systemd
+ * itself looks at NAME.conf only, and not at its drop-ins. */
+static bool configuration_is_newer(const char *container)
+{
+	char unit[UNIT_NAME_SIZE], path[sizeof(GENERATED) + UNIT_NAME_SIZE];
+	char conf[sizeof(CONFIG_DIR) + UNIT_NAME_SIZE];
+	const struct dirent *entry;
+	bool newer = false;
+	struct stat st;
+	DIR *dir;
+
+	unit_name(container, unit);
+	(void)snprintf(path, sizeof(path), GENERATED "/%s", unit);
+	if (stat(path, &st) < 0)
+		return false;
+	(void)snprintf(conf, sizeof(conf), CONFIG_DIR "/%s.conf", container);
+	if (is_newer(AT_FDCWD, conf, &st))
+		return true;
+	(void)snprintf(conf, sizeof(conf), CONFIG_DIR "/%s.conf.d", container);
+	dir = opendir(conf);
+	if (!dir)
+		return false;
+	while (!newer && (entry = readdir(dir)))
+		if (strcmp(entry->d_name, "..") != 0)
+			newer = is_newer(dirfd(dir), entry->d_name, &st);
+	(void)closedir(dir);
+	return newer;
+}
+
 static int read_state(sd_bus *bus, const char *path, struct unit_state *state)
 {
 	int need_reload = 0;
@@ -172,6 +217,8 @@ int unit_get_state(sd_bus *bus, const char *container, struct unit_state *ret)
 		r = sd_bus_message_read(reply, "o", &path);
 	if (r >= 0)
 		r = read_state(bus, path, &state);
+	if (r >= 0 && configuration_is_newer(container))
+		state.need_reload = true;
 	sd_bus_message_unref(reply);
 	if (r >= 0)
 		*ret = state;

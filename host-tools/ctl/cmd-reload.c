@@ -52,7 +52,7 @@ static const char *labelled(const char *line, const char *label)
 									       : NULL;
 }
 
-/* systemd reads the units again when the file that one was made of is newer. Logs. */
+/* systemd reads the units again when a file that one was made of is newer. Logs. */
 static int reload_unit(const char *name)
 {
 	struct unit_state state;

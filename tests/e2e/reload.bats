@@ -345,6 +345,17 @@ TemporaryFileSystem=/mnt/memory\nInaccessible=/etc/shadow\nOverlay=+/etc::/mnt/l
   equal "$(systemctl show -P MemoryMax container-live)" 268435456
   equal "$(systemctl show -P ActiveState container-live)" active
   matches "$(systemctl show -P StatusText container-live)" '^Running, leader PID'
+  # in a drop-in, which is no file that systemd knows of: new, changed, removed
+  printf '[Service]\nMemoryMax=384M\n' >$conf_dir/live.conf.d/limit.conf
+  reload 0
+  has 'applied: [Service] MemoryMax=384M'
+  equal "$(systemctl show -P MemoryMax container-live)" 402653184
+  printf '[Service]\nMemoryMax=320M\n' >$conf_dir/live.conf.d/limit.conf
+  systemctl reload container-live
+  equal "$(systemctl show -P MemoryMax container-live)" 335544320
+  rm $conf_dir/live.conf.d/limit.conf
+  reload 0
+  equal "$(systemctl show -P MemoryMax container-live)" 268435456
   conf "${base/HostAddress=10.90.0.1/HostAddress=nonsense}"
   run -1 systemctl reload container-live
   equal "$(systemctl show -P ActiveState container-live)" active

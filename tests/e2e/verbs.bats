@@ -75,6 +75,15 @@ foreground() { # NAME
   verb 0 restart fresh
   matches "$(systemctl show -P Environment container-fresh)" MARK=second
   equal "$(member fresh boots)" 1
+  # drop-ins, too, of which systemd doesn't know; one that is moved there is older than the unit
+  printf '[Service]\nEnvironment=MARK=third\n' >"$conf_dir/.third"
+  touch -d '-1 hour' "$conf_dir/.third"
+  mv "$conf_dir/.third" "$conf_dir/fresh.conf.d/third.conf"
+  verb 0 restart fresh
+  matches "$(systemctl show -P Environment container-fresh)" MARK=third
+  rm "$conf_dir/fresh.conf.d/third.conf"
+  verb 0 restart fresh
+  run ! grep MARK=third <<<"$(systemctl show -P Environment container-fresh)"
 }
 
 @test "a start that fails shows why, and stop ends systemd's attempts" {
