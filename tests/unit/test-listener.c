@@ -119,6 +119,24 @@ static void test_long_path(void **state)
 	assert_int_equal(listeners_bind(&f.listeners, door_find("login"), path), -ENAMETOOLONG);
 }
 
+/* What systemd passes counts by its name; it is closed when that is no door's. */
+static void test_passed(void **state)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), copy;
+
+	assert_true(fd >= 0);
+	/* an abstract address of the kernel's choice */
+	assert_return_code(bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)), errno);
+	assert_return_code(listen(fd, 1), errno);
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	assert_int_equal(listeners_take(&f.listeners, "narthex-login.socket", fd), -EINVAL);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_null(f.listeners.first);
+	assert_int_equal(listeners_take(&f.listeners, "root-login", copy), 0);
+	assert_ptr_equal(f.listeners.first->door, door_find("root-login"));
+}
+
 static bool heard(void *arg)
 {
 	size_t len = strlen(f.got);
@@ -175,6 +193,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_stale, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_in_the_way, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_long_path, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_passed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_serve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_descriptors, setup, teardown),
 	};

@@ -259,6 +259,17 @@ static void test_limits(void **state)
 	expect_end("again\n");
 }
 
+static void test_limit_in_all(void **state)
+{
+	int first = knock("root-shell");
+
+	f.sessions.limits.max = 1;
+	f.client = knock("root-shell");
+	expect_end("narthex: too many sessions (limit 1)\r\n");
+	(void)close(first);
+	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+}
+
 /* Login shells find no profile of this machine's root: it may say or do anything, and take long. */
 static int hide_home(void **state)
 {
@@ -281,6 +292,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pty_client_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tail, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limit_in_all, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, hide_home, NULL);
