@@ -14,20 +14,21 @@ bad_lines() {
 Exec|Boot=maybe|Boot=maybe: must be yes or no
 Exec|AutoStart=perhaps|AutoStart=perhaps: must be yes or no
 Exec|Ephemeral=2|Ephemeral=2: must be yes or no
-Exec|NotifyReady=sometimes|NotifyReady=sometimes: must be
+Exec|NotifyReady=sometimes|NotifyReady=sometimes: must be yes, no or auto
 Exec|Ephemerl=yes|unknown key Ephemerl=.*did you mean Ephemeral=
 Exec|Path=relative/path|Path=.*absolute
 Exec|Path=/nix/../etc|Path=.*\.\.
-Exec|PrivateUsers=0|PrivateUsers=0:
-Exec|PrivateUsers=identity|PrivateUsers=identity:
+Exec|PrivateUsers=0|the range would hold the host's own users
+Exec|PrivateUsers=identity|'identity' would make the guest's root the host's root
+Exec|PrivateUsers=managed|'managed' is not supported by this version: use pick
 Exec|PrivateUsers=many|PrivateUsers=many: must be yes, pick, no, BASE or BASE:COUNT
-Exec|Capability=CAP_FLY|Capability=CAP_FLY
-Exec|DropCapability=nonsense|DropCapability=nonsense
-Exec|KillSignal=SIGNOTHING|KillSignal=SIGNOTHING
+Exec|Capability=CAP_FLY|there is no capability 'CAP_FLY'
+Exec|DropCapability=nonsense|there is no capability 'nonsense': see
+Exec|KillSignal=SIGNOTHING|not a signal: write SIGTERM
 Exec|MachineID=xyz|MachineID=xyz: must be 32 hexadecimal digits
-Exec|Hostname=-bad-|Hostname=
-Exec|Environment=NOEQUALS|Environment=
-Exec|Parameters="unclosed|quote
+Exec|Hostname=-bad-|not a host name: labels of letters
+Exec|Environment=NOEQUALS|'NOEQUALS' is not VARIABLE=VALUE
+Exec|Parameters="unclosed|a quote is not closed
 Exec|WorkingDirectory=not/absolute|WorkingDirectory=.*absolute
 Exec|User=alice smith|not the name or the number of a user
 Exec|LimitNOFILE=2:1|the soft limit is above the hard one
@@ -40,10 +41,13 @@ Files|Root=/|Root=/ is the host's own tree: it needs Ephemeral=yes
 Files|Store=relative|Store=.*absolute
 Files|Bind=relative:/mnt|Bind=.*absolute
 Files|Bind=/etc:relative|Bind=.*absolute
-Files|Bind=/etc:/mnt:wrongoption|wrongoption
+Files|Bind=/etc:/mnt:wrongoption|there is no option 'wrongoption': rbind
+Files|Bind=/etc:/dev|narthex mounts /dev in the container itself
+Files|Bind=/etc:/run/host/narthex/x|/run/host/narthex is narthex's own
+Files|Bind=/etc:/proc/x|nothing can be mounted inside /proc
 Files|Bind=+/etc:/mnt:idmap|the container's owners
-Files|BindReadOnly=/a:/b:/c:/d|BindReadOnly=
-Files|TemporaryFileSystem=/x:size=big|size
+Files|BindReadOnly=/a:/b:/c:/d|there is no option '/c:/d'
+Files|TemporaryFileSystem=/x:size=big|'big' is no value for size
 Files|TemporaryFileSystem=scratch|TemporaryFileSystem=.*absolute
 Files|PerContainerNix=si|PerContainerNix=si: must be yes or no
 Files|Overlay=/a|at least two paths are needed
@@ -53,15 +57,22 @@ Files|Inaccessible=etc|Inaccessible=.*absolute
 Files|HostAddress=10.0.0.1|HostAddress= does not belong into \[Files\] but into \[Network\]
 Network|HostAddress=10.0.0|HostAddress=10.0.0: not an IPv4 address
 Network|HostAddress=fd00::1|HostAddress=fd00::1: an IPv6 address
-Network|HostAddress6=10.0.0.1|HostAddress6=10.0.0.1: 
+Network|HostAddress6=10.0.0.1|an IPv4 address: this key takes IPv6
 Network|HostAddress=10.0.0.1/33|prefix length must be 1 to 32
 Network|LocalAddress6=fd00::2/129|prefix length must be 1 to 128
 Network|HostAddress=127.0.0.1|is a loopback address
 Network|HostAddress=224.0.0.1|is a multicast address
+Network|HostAddress=10.0.0.0/24|is the network's own address, not a host's
+Network|HostAddress=10.0.0.255/24|is the network's broadcast address
+Network|HostAddress6=::|is the unspecified address
+Network|HostAddress6=::1|is the loopback address
 Network|LocalAddress=10.0.0.2|LocalAddress= without HostAddress=
 Network|MACAddress=02:11:22|MACAddress=02:11:22: must be six bytes
-Network|MACAddress=01:11:22:33:44:55|MACAddress=
-Network|Bridge=br/0|Bridge=br/0:
+Network|MACAddress=01:11:22:33:44:55|a multicast address: the lowest bit
+Network|MTU=67|must be a number of bytes, 68 to 65535
+Network|VLAN=4095|must be a VLAN's number, 1 to 4094
+Network|Zone=a/b|'a/b' is not the name of an interface
+Network|Bridge=br/0|'br/0' is not the name of an interface
 Network|MACVLAN=a:b:c|MACVLAN=a:b:c: 'b:c' is not the name of an interface
 Network|IPVLAN=fourteen-bytes|too long for the interface inside: name it, fourteen-bytes:NAME
 Network|Interface=a/b|Interface=a/b: 'a/b' is not the name of an interface
@@ -81,6 +92,8 @@ Network|Port=80|Port= without a link to lead it over
 Network|Masquerade=maybe|Masquerade=maybe: must be yes or no
 Network|Masquerade=yes|Masquerade= without a link
 Network|Prvate=yes|unknown key Prvate=.*did you mean Private=
+Install|WantedBy=nobody|'nobody' is not the name of a unit
+Install|Also=x.service|knows WantedBy=, RequiredBy= and Alias= only
 END
 }
 
@@ -126,6 +139,14 @@ check_text() { # TEXT
   matches "$output" 'Boot=no needs Parameters='
   check_text $'[Exec]\nBoot=yes\nProcessTwo=yes\nParameters=/bin/true'
   matches "$output" 'exclude each other'
+  check_text $'[Exec]\nProcessTwo=yes'
+  matches "$output" 'ProcessTwo=yes needs Parameters='
+  check_text $'[Exec]\nEphemeral=yes\n[Files]\nVolatile=state'
+  matches "$output" 'Ephemeral=yes and Volatile= exclude each other'
+  check_text $'[Exec]\nPivotRoot=/x\n[Files]\nVolatile=yes'
+  matches "$output" 'an empty root, in which PivotRoot= finds nothing'
+  check_text $'[Files]\nNixDaemon=yes\nStore=no'
+  matches "$output" "a store that the container doesn't see: set Store="
   check_text $'[Network]\nPrivate=no\nHostAddress=10.0.0.1\nLocalAddress=10.0.0.2'
   matches "$output" 'needs a network of the container.s own'
   check_text $'[Network]\nHostAddress=10.0.0.1\nLocalAddress=10.0.0.1'
@@ -214,6 +235,25 @@ END
   run timeout 60 systemctl start container-open
   [ "$status" -ne 0 ]
   matches "$(log_of open -b)" 'does not belong to root'
+}
+
+@test "a file where guests can write is not read" {
+  local dir
+  mkdir "$containers/reach"
+  for dir in "$containers/reach" "$containers" /run/narthex; do
+    mkdir -p "$dir"
+    printf '[Exec]\nBoot=yes\n' >"$dir/reach.conf"
+    # nor through a link
+    ln -sf "$dir/reach.conf" "$BATS_TEST_TMPDIR/linked.conf"
+    run narthex check "$dir/reach.conf"
+    [ "$status" -ne 0 ]
+    matches "$output" "reach.conf is not read: it lies in (/var/lib/containers|/run/narthex), where guests can write"
+    run narthex check "$BATS_TEST_TMPDIR/linked.conf"
+    [ "$status" -ne 0 ]
+    matches "$output" 'where guests can write'
+    rm "$dir/reach.conf"
+  done
+  rmdir "$containers/reach"
 }
 
 @test "[Unit], [Service] and [Install] reach the unit; drop-ins count" {
