@@ -83,6 +83,14 @@ cat_reads() {
   timeout 150 /build/tests/knock repeat "$(door box root-shell)" $((1000 / slow)) 'echo $((6*7))' 42
 }
 
+@test "the agent takes all the descriptors that it may have; a session has as many as init" {
+  local soft hard
+  read -r soft hard _ < <(inside box 'cat /proc/$(pidof narthex-agent)/limits' | sed -n 's/^Max open files *//p')
+  [ "$soft" -gt 1024 ]
+  equal "$soft" "$hard"
+  equal "$(inside box 'ulimit -Sn')" 1024
+}
+
 @test "a killed agent is started again by init" {
   inside box 'kill -9 $(pidof narthex-agent)' || true
   poll 20 answers

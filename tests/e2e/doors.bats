@@ -8,6 +8,7 @@ setup_file() {
   guest_tree doors
   mkdir -p "$containers/doors/etc/systemd/system/narthex-agent.service.d"
   agent_options doors --idle-timeout=2 --max-sessions=60 --max-sessions-per-uid=50
+  printf '[Service]\nEnvironment=TERM=vt220\n' >"$containers/doors/etc/systemd/system/narthex-agent.service.d/term.conf"
   guest_conf doors </dev/null
   guest_start doors
 }
@@ -113,12 +114,64 @@ sessions_end() {
   done <"$BATS_TEST_TMPDIR/clients"
 }
 
+# The guest's journal entries with these fields, a line for each field.
+journal_of() { # FIELD=VALUE…
+  inside doors "journalctl --sync; journalctl -q -o export --no-pager $*"
+}
+
+has_entry() { # FIELD=VALUE…
+  [ -n "$(journal_of "$@")" ]
+}
+
+has_fields() { # ENTRY REGEX…
+  local field
+  for field in "${@:2}"; do
+    grep -qxE "$field" <<<"$1" || fail "no $field in: $1"
+  done
+}
+
 @test "each session is in the guest's journal, with its fields" {
-  local entry
-  inside doors 'true'
-  entry=$(inside doors 'journalctl --sync; journalctl -o json -n 40 --no-pager -t narthex-agent')
-  matches "$entry" '"MESSAGE_ID":"[0-9a-f]{32}"'
-  matches "$entry" 'root-shell'
+  # the numbers of narthex-agent(8)
+  local opened=MESSAGE_ID=6b6f2b1f4c2f4f0ab27b7a1c4fe0d38a closed=MESSAGE_ID=e1c7f9d05ac34a0b9d1f2d6a8f4c7b52
+  local entry id common peer=65534
+  [ "$flavour" = userns ] || peer=0
+  inside doors 'exit 77'
+  inside doors 'kill -USR1 $$'
+  # its client may be gone before it is written
+  poll 20 has_entry "$closed" NARTHEX_EXIT_CODE=77
+  poll 20 has_entry "$closed" NARTHEX_SIGNAL=10
+  entry=$(journal_of "$closed" NARTHEX_EXIT_CODE=77)
+  id=$(sed -n 's/^NARTHEX_SESSION=//p' <<<"$entry")
+  common=(NARTHEX_DOOR=root-shell 'NARTHEX_SESSION=[0-9a-f]{16}' "NARTHEX_PEER_UID=$peer" NARTHEX_PEER_PID=0
+    'NARTHEX_LEADER=[1-9][0-9]*' 'NARTHEX_PROGRAM=/bin/bash' PRIORITY=6 SYSLOG_IDENTIFIER=narthex-agent)
+  has_fields "$entry" "${common[@]}" 'NARTHEX_DURATION_USEC=[1-9][0-9]*' \
+    "MESSAGE=session $id closed at door root-shell after [0-9.]+ s: /bin/bash exited with status 77"
+  entry=$(journal_of "$opened" "NARTHEX_SESSION=$id")
+  has_fields "$entry" "${common[@]}" "MESSAGE=session $id opened at door root-shell by uid $peer, pid 0: /bin/bash"
+  has_fields "$(journal_of "$closed" NARTHEX_SIGNAL=10)" 'MESSAGE=.* /bin/bash was killed by signal 10'
+}
+
+@test "the terminal is of the type that the agent's unit says" {
+  talk "door=$(door doors root-login)" '
+    knock $door
+    need "# $"
+    send "echo term=\$TERM.\r"
+    need "term=vt220\\."
+    send "exit\r"
+    need_eof
+  '
+  talk "door=$(door doors login)" '
+    knock $door
+    need "login: $"
+    send "alice\r"
+    need "Password: "
+    send "alicepw\r"
+    need "\\$ $"
+    send "echo term=\$TERM.\r"
+    need "term=vt220\\."
+    send "exit\r"
+    need_eof
+  '
 }
 
 @test "a killed agent is started again by the next knock" {
