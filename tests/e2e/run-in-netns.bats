@@ -52,6 +52,15 @@ same_as_ip() { # STATUS ARG…
   same_as_ip 1 nx-test /etc/passwd
 }
 
+@test "without privileges the error is the same" {
+  local as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  run "${as_nobody[@]}" ip netns exec nx-test true
+  local theirs="$status $output"
+  run "${as_nobody[@]}" run-in-netns nx-test true
+  equal "$status $output" "$theirs"
+  matches "$output" 'Operation not permitted'
+}
+
 @test "the namespace, its /sys and its /etc are there" {
   same_as_ip 0 nx-test readlink /proc/self/ns/net
   same_as_ip 0 nx-test ls /sys/class/net

@@ -64,7 +64,9 @@ setup() {
   ping -c 1 -W 20 10.30.0.2
   kill -TERM "$pid"
   wait "$pid" || status=$?
-  echo "status $status"
+  cat "$BATS_TEST_TMPDIR/log"
+  equal "$status" 0
+  not grep -q 'has not stopped in time' "$BATS_TEST_TMPDIR/log"
   none_left fore
 }
 
@@ -94,6 +96,23 @@ setup() {
   kill -TERM "$pid"
   wait "$pid" || true
   none_left self
+}
+
+# What a script would call is /bin/false meanwhile; mount, which makes it so, as the last one.
+@test "no program of the host's is called" {
+  local program covered=()
+  for program in ip nft iptables sysctl modprobe systemctl sh umount mount; do
+    ! program=$(command -v "$program") || covered+=("$(realpath "$program")")
+  done
+  run -0 timeout $((60 * ease)) unshare --mount bash -c '
+    until [ "$1" = run ]; do
+      mount --bind /bin/false "$1" || exit 99
+      shift
+    done
+    ! /bin/sh -c true || exit 98
+    exec narthex "$@"' - "${covered[@]}" run "${options[@]}" --private-network --host-address 10.30.1.1 --local-address 10.30.1.2 \
+    -- cat /proc/net/dev
+  matches "$output" 'eth0:'
 }
 
 @test "an interrupt on the terminal ends a command" {
