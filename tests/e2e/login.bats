@@ -101,6 +101,20 @@ no_login_session() {
   matches "$output" 'user=alice'
 }
 
+@test "a guest without dbus has the other doors, too" {
+  [ ! -e "$containers/nodbus/usr/bin/dbus-daemon" ]
+  equal "$(inside nodbus 'id -u; pwd')" $'0\n/root'
+  talk "door=$(door nodbus root-login)" '
+    knock $door
+    need "# $"
+    send "tty; exit\r"
+    need "/dev/pts/"
+    need_eof
+  '
+  equal "$(narthex exec nodbus -- id -un)" root
+  equal "$(narthex exec nodbus -u alice -- id -un)" alice
+}
+
 @test "util-linux's login works as Debian 12's does" {
   talk "door=$(door trixie login)" user=alice password=alicepw "$dialogue"'
     send "exit\r"
@@ -186,11 +200,14 @@ no_login_session() {
   talk "door=$(door login root-login)" '
     knock $door
     need "# $"
-    send "PS1=; nohup tail -f /dev/null & \r"
-    need "nohup: "
+    send "PS1=; (trap \"\" HUP; echo rea\"\"dy; exec tail -f /dev/null) &\r"
+    need "ready\r\n"
     send "exit\r"
     need_eof
   '
+  # it was no end of the job that ended the session
+  equal_count login '^tail -f /dev/null' 1
+  inside login 'for p in /proc/[0-9]*; do grep -qsx tail $p/comm && kill -KILL ${p#/proc/}; done; true'
 }
 
 @test "a client that goes away hangs its session up" {
