@@ -83,31 +83,56 @@ no_sessions() {
   equal "$( (echo 'exec cat'; cat "$BATS_TEST_TMPDIR/random") | inside shell | sha256sum)" "$here"
 }
 
-# fds of the agent, ptys, processes and sockets of the guest, the agent's memory in KiB
+# fds of the agent, its children, also dead ones, all processes of agent and sessions, ptys and cgroups of the guest, the
+# agent's memory in KiB
 footprint() {
-  local pid fds=0 rss=0
+  local pid fds=0 children=0 rss=0
   for pid in $(agent_pids shell); do
     fds=$(find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l)
+    children=$(pgrep -c -P "$pid" || true)
     rss=$(awk '/^RssAnon/ { print $2 }' "/proc/$pid/status")
   done
-  echo "$fds $(find "/proc/$(guest_leader shell)/root/dev/pts" -mindepth 1 | wc -l)" \
+  echo "$fds $children $(guest_pids shell -path '*/narthex.slice/*' | wc -l) $(find "/proc/$(guest_leader shell)/root/dev/pts" -mindepth 1 | wc -l)" \
     "$(find "/sys/fs/cgroup$(systemctl show -P ControlGroup container-shell)" -type d | wc -l) $rss"
 }
 
 @test "10,000 commands one after another leave nothing behind" {
-  local before after count=$((10000 / slow))
+  local before after agent holder count=$((10000 / slow)) hold=$BATS_TEST_TMPDIR/hold
+  # who is inside keeps the agent, which would leave and have nothing
+  mkfifo "$hold"
+  socat - "unix:$(door shell root-shell)" <"$hold" >"$hold.out" 3>&- &
+  holder=$!
+  exec {keep}>"$hold"
+  echo 'echo here' >&"$keep"
+  poll 20 grep -q here "$hold.out"
   /build/tests/knock repeat "$(door shell root-shell)" 100 'echo $((6*7))' 42
   before=$(footprint)
+  agent=$(agent_pids shell)
   BATS_TEST_TIMEOUT=600 timeout 600 /build/tests/knock repeat "$(door shell root-shell)" "$count" 'echo $((6*7))' 42
   poll 20 nothing_but_memory_grew "$before"
   after=$(footprint)
   echo "before: $before, after: $after"
   # the sanitizer's quarantine grows by design
   [ -n "$san" ] || [ "$((${after##* } - ${before##* }))" -le 256 ]
+  equal "$(agent_pids shell)" "$agent"
+  exec {keep}>&-
+  wait "$holder"
 }
 
 nothing_but_memory_grew() { # FOOTPRINT
-  no_more "${1% *}" "$(footprint | cut -d' ' -f1-3)"
+  no_more "${1% *}" "$(footprint | cut -d' ' -f1-5)"
+}
+
+@test "the agent leaves after half a minute without a session" {
+  SECONDS=0
+  inside shell true
+  [ -n "$(agent_pids shell)" ]
+  poll 60 no_agent
+  [ "$SECONDS" -ge 29 ] || fail "after $SECONDS s"
+}
+
+no_agent() {
+  [ -z "$(agent_pids shell)" ]
 }
 
 @test "200 sessions at once" {
