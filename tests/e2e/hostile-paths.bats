@@ -308,7 +308,8 @@ END
   reload_another
   remember
   for path in /run/systemd/network /run/systemd/network/zz-narthex.network; do
-    inside paths "$guest_script ln -s \$(like $path) $path.evil
+    # a reload may have removed the old file and found a link in its directory's place then
+    inside paths "$guest_script ln -s \$(like $path) $path.evil; [ -e $path ] || : >$path
       setsid swap $path $path.evil >/run/swaps 2>&1 </dev/null &
       until [ -L $path ]; do usleep 10000; done"
     for ((i = 0; i < 6; i++)); do
