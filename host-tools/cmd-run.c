@@ -141,7 +141,7 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 		if (run->root)
 			return 0;
 		log_errno(-errno, "run: cannot use --root=%s", arg);
-		return STATUS_FAILED;
+		return *arg ? STATUS_FAILED : STATUS_USAGE;
 	}
 	if (strcmp(option->name, "name") == 0) {
 		const char *why;

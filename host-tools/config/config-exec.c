@@ -153,7 +153,7 @@ int config_parse_hostname(struct config_value *value)
 {
 	if (*value->text && !hostname_is_valid(value->text))
 		return config_refuse(value,
-			"not a host name: labels of letters, digits and '-', "
+			"not a host name: labels of letters, digits, '-' and '_', "
 			"separated by '.', %d characters at most",
 			HOST_NAME_MAX);
 	return replace_string(value->field, value->text);
