@@ -53,10 +53,11 @@ END
 }
 
 @test "kill -9 without a unit that cleans: the next start cleans" {
-  local pid
+  local pid no_userns=()
+  [ "$flavour" = userns ] || no_userns=(--set Exec.PrivateUsers=no)
   guest_tree crash
   /usr/lib/narthex/narthex-launch --foreground --root "$containers/crash" --name crash \
-    --set Network.HostAddress=10.12.0.1 --set Network.LocalAddress=10.12.0.2 ${flavour_options:-} \
+    --set Network.HostAddress=10.12.0.1 --set Network.LocalAddress=10.12.0.2 "${no_userns[@]}" \
     </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
   pid=$!
   poll 30 /build/tests/knock first "$(door crash root-shell)" 1 'echo up' up

@@ -293,11 +293,12 @@ rebooted() { # NAME
 }
 
 @test "Interface=: kill -9 without a unit that cleans: the next start gives it back first" {
-  local before pid
+  local before pid no_userns=()
+  [ "$flavour" = userns ] || no_userns=(--set Exec.PrivateUsers=no)
   before=$(card)
   systemctl reset-failed container-mover 2>/dev/null || true
   /usr/lib/narthex/narthex-launch --foreground --root "$containers/mover" --name mover \
-    --set Network.Interface=card ${flavour_options:-} </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+    --set Network.Interface=card "${no_userns[@]}" </dev/null >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
   pid=$!
   poll 30 test -e /run/narthex/mover/private/link-card
   poll 30 test ! -e /sys/class/net/card
