@@ -206,7 +206,7 @@ no_login_session() {
     need_eof
   '
   # it was no end of the job that ended the session
-  equal_count login '^tail -f /dev/null' 1
+  poll 20 equal_count login '^tail -f /dev/null' 1
   inside login 'for p in /proc/[0-9]*; do grep -qsx tail $p/comm && kill -KILL ${p#/proc/}; done; true'
 }
 
