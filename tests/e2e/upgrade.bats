@@ -53,9 +53,9 @@ settled() {
   [ "$(pgrep -P "$(launcher_pid up)" | wc -l)" = 1 ] && [ "$(launcher_fds)" -le "${1:-$(launcher_fds)}" ]
 }
 
-# What the launcher has said, without what systemd says of it.
+# What the launcher has said since this start, without what systemd says of it. Another file has a container of that name, too.
 console() {
-  journalctl -q -o cat _SYSTEMD_UNIT=container-up.service
+  journalctl -q -o cat _SYSTEMD_UNIT=container-up.service _SYSTEMD_INVOCATION_ID="$(systemctl show -P InvocationID container-up)"
 }
 
 console_has() { # TEXT
