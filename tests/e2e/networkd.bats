@@ -163,16 +163,6 @@ shows() { # NAME ADDRESS
   guest_remove own
 }
 
-@test "the host's own addresses are no container's" {
-  guest_tree shared busybox
-  guest_conf shared </dev/null
-  guest_start shared
-  run -125 narthex show-ip shared
-  equal "$output" "narthex: show-ip: container 'shared' shares the host's network"
-  matches "$(narthex status --json shared)" '"addresses":\[\]'
-  guest_remove shared
-}
-
 leased() { # NAME
   [[ $(inside "$1" 'ip -o -4 addr show eth0') =~ inet\ 192\.168\.90\.1[0-5][0-9] ]]
 }

@@ -368,10 +368,15 @@ with_closed_stdout() {
 }
 
 @test "show-ip of a container that shares the host's network" {
-  guest_tree shared
+  guest_tree shared busybox
   guest_conf shared </dev/null
   verb 125 show-ip shared
   matches "$output" "container 'shared' shares the host's network"
+  # the host's addresses are not its own while it runs
+  guest_start shared
+  verb 125 show-ip shared
+  matches "$output" "container 'shared' shares the host's network"
+  equal "$(member shared addresses)" '[]'
 }
 
 @test "logs: console and unit, the last lines, following" {
