@@ -41,13 +41,13 @@ static void assert_listed(int ns, size_t max, const char *expected)
 {
 	struct config_address present[8];
 	char text[INET6_ADDRSTRLEN], all[512] = "";
+	size_t used = 0;
 	ssize_t n = network_list_addresses(ns, present, max);
 
 	assert_true(n >= 0 && (size_t)n <= max);
-	for (ssize_t i = 0; i < n; i++) {
-		(void)strcat(all, i > 0 ? " " : "");
-		(void)strcat(all, address_text(&present[i], text));
-	}
+	for (ssize_t i = 0; i < n; i++)
+		used += (size_t)snprintf(all + used, sizeof(all) - used, "%s%s", i > 0 ? " " : "",
+			address_text(&present[i], text));
 	assert_string_equal(all, expected);
 }
 
