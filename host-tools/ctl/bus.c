@@ -169,8 +169,8 @@ static bool configuration_is_newer(const char *container)
 		return true;
 	(void)snprintf(conf, sizeof(conf), CONFIG_DIR "/%s.conf.d", container);
 	dir = opendir(conf);
-	if (!dir)
-		return false;
+	if (!dir) /* it may have been removed, among other things */
+		return errno == ENOENT && is_newer(AT_FDCWD, CONFIG_DIR, &st);
 	while (!newer && (entry = readdir(dir)))
 		if (strcmp(entry->d_name, "..") != 0)
 			newer = is_newer(dirfd(dir), entry->d_name, &st);

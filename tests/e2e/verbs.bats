@@ -84,6 +84,14 @@ foreground() { # NAME
   rm "$conf_dir/fresh.conf.d/third.conf"
   verb 0 restart fresh
   run ! grep MARK=third <<<"$(systemctl show -P Environment container-fresh)"
+  # and all of them at once
+  cat "$conf_dir/fresh.conf.d"/*.conf >>"$conf_dir/fresh.conf" || true
+  printf '[Service]\nEnvironment=MARK=fourth\n' >"$conf_dir/fresh.conf.d/fourth.conf"
+  verb 0 restart fresh
+  matches "$(systemctl show -P Environment container-fresh)" MARK=fourth
+  rm -r "$conf_dir/fresh.conf.d"
+  verb 0 restart fresh
+  run ! grep MARK=fourth <<<"$(systemctl show -P Environment container-fresh)"
 }
 
 @test "a start that fails shows why, and stop ends systemd's attempts" {
