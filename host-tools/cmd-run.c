@@ -71,18 +71,16 @@ static int add(struct run *run, const char *arg)
  * messages, as in config_set(). */
 static int add_setting(struct run *run, const char *where, const char *setting, const char *value)
 {
-	const char *dot = strchr(setting, '.');
-	char section[16], *text;
-	int status, r;
+	char *text;
+	int r;
 
-	(void)snprintf(section, sizeof(section), "%.*s", (int)(dot - setting), setting);
-	r = config_set(&run->config, where, section, dot + 1, value);
-	if (r < 0)
-		return r == -ENOMEM ? STATUS_FAILED : STATUS_USAGE;
-	status = add(run, "--set");
-	if (status != 0)
-		return status;
-	return add(run, asprintf(&text, "%s=%s", setting, value) < 0 ? NULL : text);
+	if (asprintf(&text, "%s=%s", setting, value) < 0)
+		return add(run, NULL);
+	r = config_set_line(&run->config, where, text);
+	if (r >= 0 && add(run, "--set") == 0)
+		return add(run, text);
+	free(text);
+	return r < 0 && r != -ENOMEM ? STATUS_USAGE : STATUS_FAILED;
 }
 
 static int add_option(struct run *run, const struct verb_option *option, const char *value)

@@ -262,3 +262,25 @@ int config_set(struct container_config *config, const char *where, const char *s
 		r = set_known_key(config, base, k, where, value);
 	return r < 0 ? r : keep_line(config, where, section, key, value);
 }
+
+int config_set_line(struct container_config *config, const char *where, const char *line)
+{
+	_cleanup_free_ char *section = strdup(line);
+	char *value = section ? strchr(section, '=') : NULL, *key = NULL;
+	char shown[200];
+
+	if (!section)
+		return log_errno(-ENOMEM, "%s", where);
+	if (value)
+		*value++ = '\0';
+	/* a link's name may have dots, a key has none */
+	for (char *p = strpbrk(section, "./"); value && p; p = strpbrk(p + 1, "./"))
+		key = p;
+	if (!key) {
+		escape_text(shown, sizeof(shown), line, strlen(line));
+		log_error("%s %s: SECTION.KEY=VALUE is expected", where, shown);
+		return -EINVAL;
+	}
+	*key++ = '\0';
+	return config_set(config, where, section, key, value);
+}

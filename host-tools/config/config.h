@@ -305,6 +305,9 @@ int config_default(const char *name, struct container_config *ret);
 int config_set(struct container_config *config, const char *where, const char *section,
 	const char *key, const char *value);
 
+/* The same of one text: SECTION/KEY=VALUE, or SECTION.KEY=VALUE as options have it. */
+int config_set_line(struct container_config *config, const char *where, const char *line);
+
 /* What no single key can know: keys that need or exclude each other. Logs. 0 or -EINVAL. */
 int config_check(const struct container_config *config, const char *where);
 

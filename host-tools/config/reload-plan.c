@@ -88,17 +88,6 @@ static void find_common(struct lines *a, struct lines *b)
 		}
 }
 
-/* Sets what a line says. Logs. 0 or -errno. */
-static int set_line(struct container_config *config, const char *where, const struct line *line)
-{
-	_cleanup_free_ char *text = strdup(line->text);
-
-	if (!text)
-		return -ENOMEM;
-	text[line->section] = text[line->name] = '\0';
-	return config_set(config, where, text, text + line->section + 1, line->value);
-}
-
 /* --- what one line needs ---------------------------------------------------------------------- */
 
 static enum reload_class class_of(const struct line *line)
@@ -138,8 +127,8 @@ static const struct config_bind *bind_of(
 {
 	_cleanup_(config_done) struct container_config scratch = {};
 
-	if (config_default(config->name, &scratch) < 0 || set_line(&scratch, "reload", line) < 0 ||
-		scratch.n_binds != 1)
+	if (config_default(config->name, &scratch) < 0 ||
+		config_set_line(&scratch, "reload", line->text) < 0 || scratch.n_binds != 1)
 		return NULL;
 	for (size_t i = 0; i < config->n_binds; i++)
 		if (bind_is_same(&config->binds[i], &scratch.binds[0]))
@@ -317,10 +306,10 @@ static int merge(struct planner *p, const char *where)
 	for (size_t i = 0; r == 0 && i < p->old.n; i++)
 		if (class_of_change(p, &p->old.of[i]) == RELOAD_RESTART &&
 			(p->old.of[i].is_common || p->old.of[i].is_waiting))
-			r = set_line(merged, where, &p->old.of[i]);
+			r = config_set_line(merged, where, p->old.of[i].text);
 	for (size_t i = 0; r == 0 && i < p->new.n; i++)
 		if (class_of_change(p, &p->new.of[i]) != RELOAD_RESTART)
-			r = set_line(merged, where, &p->new.of[i]);
+			r = config_set_line(merged, where, p->new.of[i].text);
 	if (r == 0)
 		r = copy_unit_texts(merged, p->wanted);
 	return r == 0 ? config_check(merged, where) : r;

@@ -196,26 +196,20 @@ static int on_option(void *userdata, const struct verb_option *option, const cha
 	return 0;
 }
 
-/* Splits SECTION.KEY. section has room for any. */
-static const char *split_setting(const char *setting, char section[16])
-{
-	const char *dot = strchr(setting, '.');
-
-	(void)snprintf(section, 16, "%.*s", (int)(dot - setting), setting);
-	return dot + 1;
-}
-
 /* Every setting through the parser that reads the file later. Logs. */
 static int check_settings(struct create *create)
 {
-	char section[16], where[80];
+	char where[80];
 	int r = config_default(create->name, &create->config);
 
 	for (size_t i = 0; r == 0 && i < create->n_settings; i++) {
-		const char *key = split_setting(create->settings[i].setting, section);
+		const struct setting *s = &create->settings[i];
+		_cleanup_free_ char *line = NULL;
 
-		(void)snprintf(where, sizeof(where), "create: --%s", create->settings[i].option);
-		r = config_set(&create->config, where, section, key, create->settings[i].value);
+		if (asprintf(&line, "%s=%s", s->setting, s->value) < 0)
+			return log_errno(-ENOMEM, "create");
+		(void)snprintf(where, sizeof(where), "create: --%s", s->option);
+		r = config_set_line(&create->config, where, line);
 	}
 	if (r == 0)
 		r = config_check(&create->config, "create");
@@ -329,20 +323,20 @@ static int format_conf(const struct create *create, const char *host, const char
 	(void)fputs("# made by 'narthex create'; see narthex.conf(5)\n", f);
 	for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
 		bool pair = *host && strcmp(sections[i], "Network") == 0, begun = pair;
-		char section[16];
+		size_t n = strlen(sections[i]);
 
 		if (pair)
 			(void)fprintf(
 				f, "\n[Network]\nHostAddress=%s\nLocalAddress=%s\n", host, local);
 		for (size_t j = 0; j < create->n_settings; j++) {
-			const char *key = split_setting(create->settings[j].setting, section);
+			const struct setting *s = &create->settings[j];
 
-			if (strcmp(section, sections[i]) != 0)
+			if (strncmp(s->setting, sections[i], n) != 0 || s->setting[n] != '.')
 				continue;
 			if (!begun)
-				(void)fprintf(f, "\n[%s]\n", section);
+				(void)fprintf(f, "\n[%s]\n", sections[i]);
 			begun = true;
-			(void)fprintf(f, "%s=%s\n", key, create->settings[j].value);
+			(void)fprintf(f, "%s=%s\n", s->setting + n + 1, s->value);
 		}
 	}
 	if (fclose(f) == 0)

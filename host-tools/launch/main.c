@@ -153,22 +153,6 @@ static int default_name(const char *root, char name[NAME_MAX_LEN + 1])
 	return 0;
 }
 
-static int set_one(struct container_config *config, const char *set)
-{
-	_cleanup_free_ char *copy = strdup(set);
-	char *dot = copy ? strchr(copy, '.') : NULL;
-	char *equals = dot ? strchr(dot, '=') : NULL;
-
-	if (!copy)
-		return -ENOMEM;
-	if (!equals) {
-		log_error("--set %s: SECTION.KEY=VALUE is expected", set);
-		return -EINVAL;
-	}
-	*dot = *equals = '\0';
-	return config_set(config, "--set", copy, dot + 1, equals + 1);
-}
-
 static int read_settings(struct container_config *config)
 {
 	_cleanup_free_ char *file = NULL;
@@ -198,6 +182,7 @@ static int take_command(struct container_config *config)
 	return config->parameters ? 0 : -ENOMEM;
 }
 
+/* As config_load(). */
 static int config_from_options(struct container_config *config)
 {
 	char name[NAME_MAX_LEN + 1], root[PATH_MAX];
@@ -223,10 +208,15 @@ static int config_from_options(struct container_config *config)
 	if (r >= 0 && arg_settings)
 		r = read_settings(config);
 	for (size_t i = 0; r >= 0 && i < arg_n_sets; i++)
-		r = set_one(config, arg_sets[i]);
+		r = config_set_line(config, "--set", arg_sets[i]);
 	if (r >= 0)
 		r = take_command(config);
 	return r < 0 ? r : config_check(config, "command line");
+}
+
+static int load_config(struct container_config *config)
+{
+	return arg_root ? config_from_options(config) : config_load(arg_name, arg_config, config);
 }
 
 /* The directory that goes to /run/host/narthex: guest/ beside this program, installed or built. */
@@ -375,7 +365,7 @@ static bool take_hand_over(int *ret_fd, bool *ret_check)
 static int run(char **argv)
 {
 	struct launch launch = { .state = STATE_NULL, .cgroup = CGROUP_NULL, .notify_fd = -EBADF };
-	int status = EXIT_OWN, fd;
+	int status = EXIT_OWN, fd, r = 0;
 	bool check;
 
 	launch.argv = argv;
@@ -390,15 +380,16 @@ static int run(char **argv)
 		if (find_bundle(&launch.bundle) < 0)
 			_exit(EXIT_OWN);
 		status = supervise_next(&launch, fd, check);
-	} else if ((arg_root ? config_from_options(&launch.config)
-			     : config_load(arg_name, arg_config, &launch.config)) >= 0 &&
-		   check_root(&launch.config) >= 0 && find_bundle(&launch.bundle) >= 0 &&
+	} else if ((r = load_config(&launch.config)) >= 0 && check_root(&launch.config) >= 0 &&
+		   find_bundle(&launch.bundle) >= 0 &&
 		   seccomp_change(&launch.config, &launch.filter) >= 0 &&
 		   cgroup_enter_supervisor(launch.service) >= 0 &&
 		   state_acquire(launch.config.name, &launch.state) >= 0 &&
 		   claim_root(&launch) >= 0 &&
 		   uid_range_acquire(&launch.config, &launch.range) >= 0)
 		status = start(&launch);
+	else if (r == -EINVAL && arg_root && !arg_settings) /* which may be wrong themselves */
+		status = EXIT_USAGE;
 	if (launch.state.lock_fd >= 0)
 		overlays_forget(&launch.config);
 	/* the state's lock goes last: whoever gets it finds the container's usual range free */

@@ -37,22 +37,6 @@ static size_t count_lines(const struct container_config *config)
 	return n;
 }
 
-/* SECTION/KEY=VALUE, as keep_line() has written it. Logs. */
-static void set_line(struct hand_over *h, struct container_config *config, char *line)
-{
-	char *key = strchr(line, '/');
-	char *value = key ? strchr(key, '=') : NULL;
-
-	if (!value) {
-		h->error = -EBADMSG;
-		h->field = "line";
-		return;
-	}
-	*key = *value = '\0';
-	h->error = config_set(config, "the running configuration", line, key + 1, value + 1);
-	h->field = "line";
-}
-
 /* The configuration that runs, which a reload may have left behind the files. */
 static void hand_over_config(struct hand_over *h, struct container_config *config)
 {
@@ -68,8 +52,10 @@ static void hand_over_config(struct hand_over *h, struct container_config *confi
 
 		if (!h->reading)
 			continue;
-		if (line)
-			set_line(h, config, line);
+		if (line) {
+			h->error = config_set_line(config, "the running configuration", line);
+			h->field = "line";
+		}
 		free(line);
 	}
 	for (size_t i = 0; i < UNIT_SECTION_MAX_ && h->error == 0; i++) {

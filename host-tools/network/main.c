@@ -36,16 +36,8 @@ static int read_settings(struct container_config *config, char *const *lines)
 {
 	int r = 0;
 
-	for (; *lines && r >= 0; lines++) {
-		_cleanup_free_ char *section = strdup(*lines);
-		char *key = section ? strchr(section, '/') : NULL;
-		char *value = key ? strchr(key, '=') : NULL;
-
-		if (!value)
-			return log_errno(section ? -EINVAL : -ENOMEM, "cannot read '%s'", *lines);
-		*key = *value = '\0';
-		r = config_set(config, "narthex-network", section, key + 1, value + 1);
-	}
+	for (; *lines && r >= 0; lines++)
+		r = config_set_line(config, "narthex-network", *lines);
 	return r;
 }
 

@@ -70,11 +70,18 @@ quietly() {
   payload "$@" 2>/dev/null
 }
 
-refused() { # WANTED SECTION.KEY=VALUE…
-  local wanted=$1
-  shift
-  run -125 payload "$@" -- /bin/true
+fails_with() { # STATUS WANTED SECTION.KEY=VALUE…
+  local wanted=$2
+  run "-$1" payload "${@:3}" -- /bin/true
   matches "$output" "$wanted"
+}
+
+refused() { # WANTED SECTION.KEY=VALUE…, when it comes to it
+  fails_with 125 "$@"
+}
+
+misused() { # the same, by the command line alone
+  fails_with 2 "$@"
 }
 
 @test "User=: ids, groups, home and environment are those of the guest's own files" {
@@ -101,7 +108,7 @@ refused() { # WANTED SECTION.KEY=VALUE…
   refused "cannot look up User= 'alice'" Exec.User=alice
   rm "$containers/keys/etc/passwd"
   mv "$containers/keys/etc/passwd.real" "$containers/keys/etc/passwd"
-  refused 'an init must be root' Exec.User=alice Exec.Boot=yes
+  misused 'an init must be root' Exec.User=alice Exec.Boot=yes
 }
 
 @test "AmbientCapability=: a user's command has it, and only it" {
@@ -112,8 +119,8 @@ refused() { # WANTED SECTION.KEY=VALUE…
   run ! payload Exec.User=alice Files.TemporaryFileSystem=/mnt -- chown alice /mnt
   # without CAP_SYS_ADMIN the filter comes last
   equal "$(quietly Exec.User=alice Exec.DropCapability=CAP_SYS_ADMIN Exec.AmbientCapability=CAP_KILL -- sed -n 's/^\(CapEff\|Seccomp\):\t//p' /proc/self/status)" $'0000000000000020\n2'
-  refused 'AmbientCapability= has CAP_SYS_TIME, which the container.s bounding set doesn.t' Exec.AmbientCapability=CAP_SYS_TIME
-  refused "'all' is not possible" Exec.AmbientCapability=all
+  misused 'AmbientCapability= has CAP_SYS_TIME, which the container.s bounding set doesn.t' Exec.AmbientCapability=CAP_SYS_TIME
+  misused "'all' is not possible" Exec.AmbientCapability=all
 }
 
 @test "NoNewPrivileges= and Personality= are in force" {
@@ -125,7 +132,7 @@ refused() { # WANTED SECTION.KEY=VALUE…
     equal "$(quietly Exec.Personality=x86 -- uname -m)" i686
     equal "$(quietly Exec.Personality=x86-64 -- uname -m)" x86_64
   fi
-  refused 'Personality=vax: on this machine it is' Exec.Personality=vax
+  misused 'Personality=vax: on this machine it is' Exec.Personality=vax
 }
 
 # Whether this host's root may go beyond the limits it has; in a container it often may not.
@@ -226,8 +233,8 @@ io_uring='syscall(425, 1, 0); print $! + 0'
 }
 
 @test "SystemCallFilter=: what isn't known, and what no start can do without, is an error" {
-  refused 'there is no system call .mout.; did you mean mount' Exec.SystemCallFilter=mout
-  refused 'there is no system call group .@mout.; did you mean @mount' Exec.SystemCallFilter=@mout
+  misused 'there is no system call .mout.; did you mean mount' Exec.SystemCallFilter=mout
+  misused 'there is no system call group .@mout.; did you mean @mount' Exec.SystemCallFilter=@mout
   refused 'no container starts without it: execve' Exec.SystemCallFilter='~@default'
 }
 
@@ -261,8 +268,8 @@ io_uring='syscall(425, 1, 0); print $! + 0'
   # beside the other filters
   equal "$(quietly $f=AF_UNIX Exec.SuppressSync=yes Exec.SystemCallFilter='~seccomp @swap' -- perl -MErrno -e "$each")" 'unix pair'
   equal "$(quietly $f=AF_UNIX Exec.User=alice Exec.DropCapability=CAP_SYS_ADMIN -- perl -MErrno -e "$each")" 'unix pair'
-  refused 'AF_VSOCK is closed in every container' $f='AF_UNIX AF_VSOCK'
-  refused 'there is no address family .AF_UNX.; did you mean AF_UNIX' $f=AF_UNX
+  misused 'AF_VSOCK is closed in every container' $f='AF_UNIX AF_VSOCK'
+  misused 'there is no address family .AF_UNX.; did you mean AF_UNIX' $f=AF_UNX
 }
 
 @test "SuppressSync=: nothing is synchronized, and nothing can be opened for it" {
@@ -307,7 +314,7 @@ host_zone() { # ZONE|file
   [ ! -e /etc/narthex-canary ] && [ ! -L "$tree/etc/localtime" ]
   host_zone No/Where
   refused 'the container has no /usr/share/zoneinfo/No/Where' Exec.Timezone=symlink
-  refused 'in a tree that is read-only' Exec.Timezone=copy Files.ReadOnly=yes
+  misused 'in a tree that is read-only' Exec.Timezone=copy Files.ReadOnly=yes
   ln -sfn /usr/share/zoneinfo/Etc/UTC "$tree/etc/localtime"
   host_zone Etc/UTC
 }
@@ -352,7 +359,7 @@ host_zone() { # ZONE|file
   [ -d /var/log/journal ] || equal "$(quietly Exec.Ephemeral=yes Exec.LinkJournal=try-host -- grep -c journal /proc/self/mounts)" 0
   equal "$(quietly Exec.Ephemeral=yes Exec.LinkJournal=auto -- sh -c 'grep -c journal /proc/self/mounts')" 0
   run -0 payload Exec.LinkJournal=try-guest -- true
-  refused 'would have the host follow' Exec.LinkJournal=guest
+  misused 'would have the host follow' Exec.LinkJournal=guest
 }
 
 @test "credentials of the unit are the container's, for its root alone, and reach its services" {

@@ -40,11 +40,18 @@ quietly() {
   payload "$@" 2>/dev/null
 }
 
-refused() { # WANTED SECTION.KEY=VALUE…
-  local wanted=$1
-  shift
-  run -125 payload "$@" -- true
+fails_with() { # STATUS WANTED SECTION.KEY=VALUE…
+  local wanted=$2
+  run "-$1" payload "${@:3}" -- true
   matches "$output" "$wanted"
+}
+
+refused() { # WANTED SECTION.KEY=VALUE…, when it comes to it
+  fails_with 125 "$@"
+}
+
+misused() { # the same, by the command line alone
+  fails_with 2 "$@"
 }
 
 # A user namespace keeps the guest's root from taking it back; without one nothing does.
@@ -108,7 +115,7 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
   refused '/lib64 of root .* is no link into /usr' Files.Volatile=yes
   rmdir "$tree/lib64"
   mv "$tree/lib64.real" "$tree/lib64"
-  refused 'exclude each other' Files.Volatile=yes Exec.Ephemeral=yes
+  misused 'exclude each other' Files.Volatile=yes Exec.Ephemeral=yes
 }
 
 @test "Inaccessible=: a file and a directory are there and can't be opened" {
@@ -126,7 +133,7 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
     run ! payload Files.Inaccessible=/etc/shadow -- 'umount /etc/shadow; chmod 0644 /etc/shadow; head -c1 /etc/shadow | grep -q .'
   fi
   refused "cannot make '/not/there' inaccessible" Files.Inaccessible=/not/there
-  refused 'no container works without it' Files.Inaccessible=/run
+  misused 'no container works without it' Files.Inaccessible=/run
 }
 
 @test "mounts are made in the order of their targets, not of the lines" {
@@ -180,8 +187,8 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
   ln -s ../../../../../../srv/keys "$tree/out"
   refused "cannot open layer '\+/out' of the overlay" Files.Overlay=+/out::/mnt
   rm "$tree/out"
-  refused 'at least two paths' Files.Overlay=/a
-  refused 'only the uppermost layer' Files.Overlay=::/mnt
+  misused 'at least two paths' Files.Overlay=/a
+  misused 'only the uppermost layer' Files.Overlay=::/mnt
 }
 
 @test "Bind=: a source in the container, an empty one, and its owners" {
@@ -204,7 +211,7 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
 }
 
 @test "PrivateUsersOwnership=: owners on disk are mapped, or are what they are, and never changed" {
-  refused 'narthex never changes the owners' Files.PrivateUsersOwnership=chown
+  misused 'narthex never changes the owners' Files.PrivateUsersOwnership=chown
   equal "$(quietly Files.PrivateUsersOwnership=auto -- 'stat -c %u /etc/passwd')" 0
   equal "$(quietly Files.PrivateUsersChown=yes -- 'stat -c %u /etc/passwd')" 0
   equal "$(stat -c %u "$tree/etc/passwd")" 0
@@ -245,7 +252,7 @@ stays_read_only() { # PATH SECTION.KEY=VALUE…
 @test "BindUser=: the home of a user of the host's, whose files are the user's on both sides" {
   local db=/run/host/userdb
   if [ "$flavour" = nouserns ]; then
-    refused 'BindUser= needs a user namespace' Files.BindUser=daemon
+    misused 'BindUser= needs a user namespace' Files.BindUser=daemon
     return 0
   fi
   useradd --uid 4321 --create-home --home-dir $shared/bea --password "\$6\$salt\$hash" bea

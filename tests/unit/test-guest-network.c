@@ -44,14 +44,8 @@ static struct container_config make(const char *const *lines)
 	struct container_config config;
 
 	assert_int_equal(config_default("foo", &config), 0);
-	for (; *lines; lines++) {
-		char text[256], *key, *value = text;
-
-		(void)snprintf(text, sizeof(text), "%s", *lines);
-		(void)strsep(&value, "/");
-		key = strsep(&value, "=");
-		assert_int_equal(config_set(&config, "test", text, key, value), 0);
-	}
+	for (; *lines; lines++)
+		assert_int_equal(config_set_line(&config, "test", *lines), 0);
 	return config;
 }
 

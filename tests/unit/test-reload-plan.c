@@ -20,14 +20,8 @@ static struct container_config make(const char *first, ...)
 
 	assert_int_equal(config_default("test", &config), 0);
 	va_start(ap, first);
-	for (const char *line = first; line; line = va_arg(ap, const char *)) {
-		char text[256], *key, *value = text;
-
-		(void)snprintf(text, sizeof(text), "%s", line);
-		(void)strsep(&value, "/");
-		key = strsep(&value, "=");
-		assert_int_equal(config_set(&config, "test", text, key, value), 0);
-	}
+	for (const char *line = first; line; line = va_arg(ap, const char *))
+		assert_int_equal(config_set_line(&config, "test", line), 0);
 	va_end(ap);
 	return config;
 }
