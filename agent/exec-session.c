@@ -201,8 +201,7 @@ static void on_leader_exit(void *arg)
 			r, "cannot reap the leader of session %016" PRIx64, session->record.id);
 	if (session->state != EXEC_STATE_FAILED) {
 		exec_answer_exited(session->socket, &info, &usage);
-		session->record.status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
-								    : W_EXITCODE(0, info.si_status);
+		session->record.status = leader_status(&info);
 		session->record.duration_usec = session_clock_usec() - session->started;
 		store_release(&session->all->store, &session->slot);
 		sessions_journal_closed(session->all, &session->record);

@@ -3,6 +3,7 @@
 
 #include "cleanup.h"
 #include "escape.h"
+#include "leader.h"
 #include "log.h"
 
 #include <inttypes.h>
@@ -116,17 +117,21 @@ void journal_session_opened(struct journal *journal, const struct journal_sessio
 
 static void write_closed(struct text *text, const struct journal_session *session)
 {
-	bool signaled = WIFSIGNALED(session->status);
+	bool known = session->status != LEADER_STATUS_UNKNOWN;
+	bool signaled = known && WIFSIGNALED(session->status);
 	int number = signaled ? WTERMSIG(session->status) : WEXITSTATUS(session->status);
-	char message[512];
+	char how[64] = "ended, and nobody can tell how", message[512];
 
+	if (known)
+		(void)snprintf(how, sizeof(how), "%s %d",
+			signaled ? "was killed by signal" : "exited with status", number);
 	(void)snprintf(message, sizeof(message),
-		"session %016" PRIx64 " closed at door %s after %" PRIu64 ".%03u s: %s %s %d",
+		"session %016" PRIx64 " closed at door %s after %" PRIu64 ".%03u s: %s %s",
 		session->id, session->door->name, session->duration_usec / 1000000,
-		(unsigned int)(session->duration_usec / 1000 % 1000), session->program,
-		signaled ? "was killed by signal" : "exited with status", number);
+		(unsigned int)(session->duration_usec / 1000 % 1000), session->program, how);
 	add_common(text, session, JOURNAL_SESSION_CLOSED, message);
-	add(text, "%s=%d\n", signaled ? "NARTHEX_SIGNAL" : "NARTHEX_EXIT_CODE", number);
+	if (known)
+		add(text, "%s=%d\n", signaled ? "NARTHEX_SIGNAL" : "NARTHEX_EXIT_CODE", number);
 	add(text, "NARTHEX_DURATION_USEC=%" PRIu64 "\n", session->duration_usec);
 }
 

@@ -30,7 +30,7 @@ struct journal_session {
 	pid_t peer_pid;
 	pid_t leader;
 	const char *program;
-	int status; /* as from wait(2) */
+	int status; /* as from leader_status() */
 	uint64_t duration_usec;
 };
 

@@ -97,6 +97,14 @@ int leader_reap(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage)
 	return errno == ECHILD ? ask_kernel(pidfd, ret_info) : -errno;
 }
 
+int leader_status(const siginfo_t *info)
+{
+	if (info->si_pid == 0)
+		return LEADER_STATUS_UNKNOWN;
+	return info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
+					   : W_EXITCODE(0, info->si_status);
+}
+
 /* From /proc: tcgetpgrp(3) tells only those who have the terminal themselves. */
 pid_t leader_foreground(pid_t leader)
 {

@@ -37,6 +37,11 @@ void leader_watch_stop(struct leader_watch *watch);
  */
 int leader_reap(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage);
 
+#define LEADER_STATUS_UNKNOWN (-1) /* no status that wait(2) gives */
+
+/* What leader_reap() has said as wait(2) says it, or LEADER_STATUS_UNKNOWN. */
+int leader_status(const siginfo_t *info);
+
 /*
  * The foreground process group of the session's terminal. Negative: none, or one of another
  * session. leader: not reaped yet.

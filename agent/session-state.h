@@ -21,7 +21,7 @@ struct session {
 	int pidfd;
 	int place;     /* in the host's list of open sessions */
 	bool exited;   /* the leader is reaped: its number may be another's */
-	int status;    /* of the leader, as from wait(2) */
+	int status;    /* as from leader_status() */
 	uint64_t gone; /* when the client was found gone */
 	struct relay relay;
 	struct hangup_watch watch;

@@ -188,8 +188,7 @@ static void on_leader_exit(void *arg)
 		(void)log_errno(r < 0 ? r : -ECHILD,
 			"cannot tell how the leader of session %016" PRIx64 " ended",
 			session->record.id);
-	session->status = info.si_code == CLD_EXITED ? W_EXITCODE(info.si_status, 0)
-						     : W_EXITCODE(0, info.si_status);
+	session->status = leader_status(&info);
 	session->exited = true;
 	leader_watch_stop(&session->leader);
 	(void)event_del(&session->hangup_timer);

@@ -90,6 +90,22 @@ static bool was_called(void *arg)
 	return f.calls >= 3;
 }
 
+static void status_as_wait_says_it(void **state)
+{
+	siginfo_t info = { .si_code = CLD_EXITED };
+
+	assert_int_equal(leader_status(&info), LEADER_STATUS_UNKNOWN);
+	info.si_pid = 1;
+	assert_int_equal(leader_status(&info), 0);
+	info.si_status = 255;
+	assert_true(WIFEXITED(leader_status(&info)));
+	assert_int_equal(WEXITSTATUS(leader_status(&info)), 255);
+	info.si_code = CLD_DUMPED;
+	info.si_status = SIGSEGV;
+	assert_true(WIFSIGNALED(leader_status(&info)));
+	assert_int_equal(WTERMSIG(leader_status(&info)), SIGSEGV);
+}
+
 static void our_child(void **state)
 {
 	pid_t pid = fork();
@@ -152,6 +168,7 @@ static void anothers_child_is_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(status_as_wait_says_it),
 		cmocka_unit_test(our_child),
 		cmocka_unit_test(anothers_child_exits),
 		cmocka_unit_test(anothers_child_is_killed),
