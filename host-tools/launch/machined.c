@@ -49,7 +49,7 @@ static int start_helper(const struct launch *launch, pid_t leader)
 	guest_uuid(config, uuid);
 	return helper_start("narthex-ctl",
 		(char *[]){ "register-machine", config->name, pid, uuid,
-			config->ephemeral ? live_root : config->root, NULL },
+			config_root_is_temporary(config) ? live_root : config->root, NULL },
 		-EBADF);
 }
 

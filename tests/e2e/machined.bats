@@ -206,17 +206,17 @@ logged() { # TEXT
   rm -rf --one-file-system "${containers:?}/fore"
 }
 
-@test "ephemeral: the root is the live one" {
-  guest_tree eph
-  guest_conf eph <<'END'
-[Exec]
-Ephemeral=yes
-END
-  guest_start eph
-  poll 20 registered eph
-  equal "$(property eph RootDirectory)" /run/narthex/eph/root
-  echo 'logger -t proof only-now; journalctl --sync' |
-    timeout $((60 * ease)) socat -t 50 - unix:/run/narthex/eph/doors/root-shell.socket
-  matches "$(journalctl -M eph -t proof -o cat --no-pager)" only-now
-  guest_remove eph
+@test "ephemeral and volatile: the root is the live one" {
+  local setting
+  for setting in $'[Exec]\nEphemeral=yes' $'[Files]\nVolatile=overlay'; do
+    guest_tree eph
+    guest_conf eph <<<"$setting"
+    guest_start eph
+    poll 20 registered eph
+    equal "$(property eph RootDirectory)" /run/narthex/eph/root
+    echo 'logger -t proof only-now; journalctl --sync' |
+      timeout $((60 * ease)) socat -t 50 - unix:/run/narthex/eph/doors/root-shell.socket
+    matches "$(journalctl -M eph -t proof -o cat --no-pager)" only-now
+    guest_remove eph
+  done
 }
