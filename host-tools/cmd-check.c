@@ -19,20 +19,14 @@ static int is_configuration(const struct dirent *entry)
 /* 0, STATUS_WRONG or STATUS_FAILED. */
 static int check_file(const char *file)
 {
-	const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
-	size_t n = strlen(base);
 	_cleanup_free_ char *name = NULL;
 	struct container_config config;
-	int r;
+	int r = config_file_name(file, &name);
 
-	if (n <= 5 || strcmp(base + n - 5, ".conf") != 0) {
+	if (r == -EINVAL)
 		log_error("check: %s: a container's file is called NAME.conf", file);
-		return STATUS_WRONG;
-	}
-	name = strndup(base, n - 5);
-	if (!name)
-		return STATUS_FAILED;
-	r = config_load(name, file, &config);
+	if (r == 0)
+		r = config_load(name, file, &config);
 	if (r < 0)
 		return r == -ENOMEM ? STATUS_FAILED : STATUS_WRONG;
 	config_done(&config);

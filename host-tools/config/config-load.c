@@ -372,6 +372,17 @@ static int load_files(struct loader *loader, const char *file)
 	return 0;
 }
 
+int config_file_name(const char *file, char **ret)
+{
+	const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+	size_t n = strlen(base);
+
+	if (n <= 5 || strcmp(base + n - 5, ".conf") != 0)
+		return -EINVAL;
+	*ret = strndup(base, n - 5);
+	return *ret ? 0 : -ENOMEM;
+}
+
 /* What such a file says, and the networkd files of host and guest, take systemd-nspawn's names. */
 static bool is_nspawn_file(const char *path)
 {

@@ -295,6 +295,9 @@ int config_read_settings(
  */
 int config_find_nspawn_file(const char *name, char **ret);
 
+/* The NAME of [DIRECTORY/]NAME.conf. *ret: caller frees. 0, -EINVAL or -ENOMEM. Doesn't log. */
+int config_file_name(const char *file, char **ret);
+
 /* A configuration with every default for name, as if its file were empty. 0 or -ENOMEM. */
 int config_default(const char *name, struct container_config *ret);
 

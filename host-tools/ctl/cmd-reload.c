@@ -143,13 +143,16 @@ int container_reload(const char *name, bool dry_run, bool quiet, bool *ret_needs
 	return r;
 }
 
-/* The guest's side: another system behind Path=, or another Path=. Logs. */
+/* The guest's side: another system behind Path=, or another Path=; a container of another file
+ * (narthex-launch --config) has none that this could tell. Logs. */
 static int activate(const char *name)
 {
 	_cleanup_(config_done) struct container_config config = {};
 	int status;
 
-	if (!container_is_configured(name) || config_load(name, NULL, &config) < 0)
+	if (!container_is_configured(name))
+		return 0;
+	if (config_load(name, NULL, &config) < 0)
 		return -EIO;
 	status = activate_system("reload", &config, NULL);
 	if (status == ACTIVATE_NEEDS_REBOOT)

@@ -26,7 +26,7 @@
 #define EXIT_USAGE 2
 #define BARRIER_MS 5000 /* of a systemd that is very busy: its word is not worth a hang */
 
-static const char *arg_name;
+static char *arg_name;
 static const char *arg_config;
 static const char *arg_root;
 static const char *arg_cleanup;
@@ -38,7 +38,7 @@ static char **arg_command;
 static void usage(FILE *f)
 {
 	(void)fputs("narthex-launch NAME\n"
-		    "narthex-launch --config FILE NAME\n"
+		    "narthex-launch --config FILE [NAME]\n"
 		    "narthex-launch [--foreground] --root DIR [--name NAME] [--settings] [--set "
 		    "SECTION.KEY=VALUE]… [-- CMD…]\n"
 		    "narthex-launch --cleanup NAME\n\n"
@@ -122,11 +122,13 @@ static int parse_argv(int argc, char **argv)
 		return optind == argc ? 0 : -EINVAL;
 	if (arg_root)
 		return arg_config ? -EINVAL : 0;
-	if (argc - optind != 1 || arg_name || arg_n_sets > 0 || arg_settings)
+	arg_command = NULL;
+	if (argc - optind > 1 || arg_name || arg_n_sets > 0 || arg_settings)
 		return -EINVAL;
 	arg_name = argv[optind];
-	arg_command = NULL;
-	return 0;
+	if (arg_name)
+		return 0;
+	return arg_config ? config_file_name(arg_config, &arg_name) : -EINVAL;
 }
 
 /* The name of a container that was given by its root only: the last part, or the host's name for

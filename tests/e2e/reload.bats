@@ -391,6 +391,20 @@ TemporaryFileSystem=/mnt/memory\nInaccessible=/etc/shadow\nOverlay=+/etc::/mnt/l
   equal "$(ip -br link | grep -o '^live[0-9]')" live2
 }
 
+@test "a container of another file, which names it" {
+  local file=$BATS_TEST_TMPDIR/aside.conf more=
+  [ "$flavour" = userns ] || more=PrivateUsers=no
+  printf '[Exec]\n%s\nHostname=first\nEphemeral=yes\n[Files]\nRoot=%s\n' "$more" "$containers/.templates/busybox" >"$file"
+  run -2 /usr/lib/narthex/narthex-launch --config "$BATS_TEST_TMPDIR/aside"
+  timeout $((60 * ease)) /usr/lib/narthex/narthex-launch --foreground --config "$file" </dev/null >/dev/null 2>&1 3>&- &
+  poll 30 narthex exec aside -- true
+  sed -i s/first/second/ "$file"
+  run -0 narthex reload aside
+  matches "$output" 'applied: \[Exec\] Hostname=second'
+  equal "$(narthex exec aside -- hostname)" second
+  narthex stop aside
+}
+
 @test "who can't be reloaded" {
   run -125 narthex reload nobody
   matches "$output" "no container 'nobody'|'nobody'"
