@@ -61,14 +61,11 @@ static int open_directory(const char *path)
 /* What there is of the container. Logs. */
 static int look(struct destroy *d)
 {
+	bool podmans = strcmp(d->name, "storage") == 0 || strcmp(d->name, "cache") == 0;
 	const char *why;
 
 	if (!name_is_valid(d->name, &why)) {
 		log_error("destroy: '%s' is no container's name: %s", d->name, why);
-		return -EINVAL;
-	}
-	if (strcmp(d->name, "storage") == 0 || strcmp(d->name, "cache") == 0) {
-		log_error("destroy: %s/%s belongs to podman", CONTAINERS_DIR, d->name);
 		return -EINVAL;
 	}
 	(void)snprintf(d->conf, sizeof(d->conf), "%s.conf", d->name);
@@ -81,8 +78,12 @@ static int look(struct destroy *d)
 	if (d->confs < 0 && d->confs != -ENOENT)
 		return log_errno(d->confs, "destroy: cannot open %s", CONFIG_DIR);
 	d->has_conf = is_there(d->confs, d->conf) || is_there(d->confs, d->drop_ins);
-	d->has_tree = is_there(d->trees, d->name);
-	d->has_leftover = is_there(d->trees, d->leftover);
+	if (podmans && !d->has_conf) {
+		log_error("destroy: %s/%s belongs to podman", CONTAINERS_DIR, d->name);
+		return -EINVAL;
+	}
+	d->has_tree = !podmans && is_there(d->trees, d->name);
+	d->has_leftover = !podmans && is_there(d->trees, d->leftover);
 	if (!d->has_conf && !d->has_tree && !d->has_leftover)
 		return container_is_known("destroy", d->name) ? 0 : -ENOENT;
 	return 0;

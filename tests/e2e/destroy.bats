@@ -161,6 +161,19 @@ END
   [ -x "$containers/gone/bin/busybox" ]
 }
 
+@test "podman's names: a container may have them, and podman keeps what it has" {
+  mkdir -p "$outside/tree" "$containers/storage/overlay" "$containers/.destroy-storage"
+  printf '[Files]\nRoot=%s\n' "$outside/tree" | guest_conf storage
+  run -0 --separate-stderr narthex destroy --yes storage
+  [ -d "$outside/tree" ]
+  [ ! -e "$conf_dir/storage.conf" ]
+  [ -d "$containers/.destroy-storage" ]
+  run -2 --separate-stderr narthex destroy --yes storage
+  matches "$stderr" 'belongs to podman'
+  # the last two would fail, were they not empty
+  rmdir "$containers/storage/overlay" "$containers/storage" "$containers/.destroy-storage"
+}
+
 @test "what an interrupted destroy left is removed by the next" {
   guest_tree gone busybox
   mv "$containers/gone" "$containers/.destroy-gone"
