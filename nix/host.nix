@@ -131,9 +131,9 @@ in
     networking.extraHosts = lib.concatStrings (
       lib.mapAttrsToList (
         name: container:
-        lib.optionalString (container.localAddress != null) ''
-          ${lib.head (lib.splitString "/" container.localAddress)} ${name}.containers
-        ''
+        lib.concatMapStrings (address: ''
+          ${lib.head (lib.splitString "/" address)} ${name}.containers
+        '') (lib.filter (address: address != null) [ container.localAddress container.localAddress6 ])
       ) cfg
     );
   };

@@ -200,6 +200,24 @@ check [
     ];
   }
   {
+    what = "the name of a container has both of its addresses";
+    got =
+      (containers {
+        foo = {
+          path = "/x";
+          privateNetwork = true;
+          localAddress = "10.0.0.2/24";
+          localAddress6 = "fd00::2/64";
+        };
+        six = {
+          path = "/x";
+          privateNetwork = true;
+          localAddress6 = "fd00::3";
+        };
+      }).networking.extraHosts;
+    wanted = "10.0.0.2 foo.containers\nfd00::2 foo.containers\nfd00::3 six.containers\n";
+  }
+  {
     what = "containers.<name> as it is";
     got =
       messages old
