@@ -312,8 +312,7 @@ static bool runs_in(int run_fd, const char *name, const struct stat *st)
 
 int state_check_root(const struct state *state, const char *path)
 {
-	int run_fd = open(RUN_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_closedir_ DIR *dir = run_fd < 0 ? NULL : fdopendir(run_fd);
+	_cleanup_closedir_ DIR *dir = opendir(RUN_DIR);
 	const struct dirent *entry;
 	struct stat st;
 
@@ -321,7 +320,7 @@ int state_check_root(const struct state *state, const char *path)
 		return log_errno(-errno, "cannot look who else runs in '%s' (Root=)", path);
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.' || strcmp(entry->d_name, state->name) == 0 ||
-			!runs_in(run_fd, entry->d_name, &st))
+			!runs_in(dirfd(dir), entry->d_name, &st))
 			continue;
 		log_error("container '%s' runs in '%s' (Root=) already: stop it, or use "
 			  "Ephemeral=yes",
