@@ -113,14 +113,6 @@ static void note_later(struct exec_session *session)
 		on_note_timer(-1, 0, session);
 }
 
-/* The command runs. */
-static void set_started(struct exec_session *session)
-{
-	session->state = EXEC_STATE_RUNS;
-	exec_answer_started(session->socket, session->record.leader);
-	note_later(session);
-}
-
 /* --- ends ------------------------------------------------------------------------------------ */
 
 static void hang_up(const struct exec_session *session)
@@ -130,6 +122,17 @@ static void hang_up(const struct exec_session *session)
 	bool here = all->exec.cgroup_fd >= 0 && !session->pam;
 
 	session_cgroup_hang_up(&all->cgroups, here ? CGROUP_NAME : NULL, session->record.leader);
+}
+
+/* The command runs. */
+static void set_started(struct exec_session *session)
+{
+	session->state = EXEC_STATE_RUNS;
+	exec_answer_started(session->socket, session->record.leader);
+	note_later(session);
+	/* when its client went, it may have had no session yet (setsid(2)) that could be hung up */
+	if (session->socket < 0 && !session->detached)
+		hang_up(session);
 }
 
 /* No client any more: what runs is hung up, and goes on until it ends. */

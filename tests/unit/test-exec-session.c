@@ -534,6 +534,20 @@ static void test_early_close(void **state)
 	assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
 }
 
+/* A client that goes before its command runs: whoever starts slowly is hung up as soon as it can
+ * be.
+ */
+static void test_early_close_while_starting(void **state)
+{
+	const char *argv[] = { "sleep", "1000", NULL };
+
+	for (int i = 0; i < 20; i++) {
+		start(0, i % 2 ? "daemon" : "", i % 2 ? "" : "/tmp", argv, NULL);
+		close_fdp(&f.client);
+		assert_true(loop_until(f.base, nobody, NULL, LOOP_DEADLINE_SEC));
+	}
+}
+
 static void test_silent(void **state)
 {
 	double begin = loop_now();
@@ -579,6 +593,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_malformed_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_early_close, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_early_close_while_starting, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_held_up, setup, teardown),
 	};
