@@ -27,7 +27,7 @@ static int on_error(void *userdata, unsigned line, const char *what)
 	__builtin_trap();
 }
 
-static size_t unit_lines(const struct container_config *config)
+static size_t unit_lines(const struct container_config *config, bool wrong)
 {
 	static const struct ini_callbacks callbacks = {
 		.assignment = count_line,
@@ -39,7 +39,7 @@ static size_t unit_lines(const struct container_config *config)
 	FILE *f = open_memstream(&text, &size);
 
 	MUST(f);
-	unit_write(f, config, "/etc/narthex/fuzz.conf", &programs);
+	unit_write(f, config, wrong, "/etc/narthex/fuzz.conf", &programs);
 	MUST(fclose(f) == 0);
 	MUST(ini_parse(text, size, &callbacks, &n) == 0);
 	free(text);
@@ -56,6 +56,15 @@ static size_t take_lines(struct container_config *config, enum unit_section sect
 	return n;
 }
 
+/* What is passed on are whole lines of its section, whatever they say. */
+static void check_unit(struct container_config *config, bool wrong)
+{
+	size_t n = unit_lines(config, wrong);
+	size_t passed_on = take_lines(config, UNIT_UNIT) + take_lines(config, UNIT_SERVICE);
+
+	MUST(n == unit_lines(config, wrong) + passed_on);
+}
+
 static void check_path(const char *path)
 {
 	MUST(!path || (path[0] == '/' && !strstr(path, "/../") && !strstr(path, "//")));
@@ -64,10 +73,10 @@ static void check_path(const char *path)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct container_config config = {};
-	size_t n, passed_on;
 
-	if (config_load("fuzz", fuzz_file(0, data, size), &config) < 0) {
-		MUST(!config.name);
+	if (config_load_usable("fuzz", fuzz_file(0, data, size), &config) < 0) {
+		check_unit(&config, true);
+		config_done(&config);
 		return 0;
 	}
 	MUST(config_check(&config, "again") == 0);
@@ -89,9 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (char **path = config.inaccessible; path && *path; path++)
 		check_path(*path);
-	n = unit_lines(&config);
-	passed_on = take_lines(&config, UNIT_UNIT) + take_lines(&config, UNIT_SERVICE);
-	MUST(n == unit_lines(&config) + passed_on);
+	check_unit(&config, false);
 	config_done(&config);
 	return 0;
 }

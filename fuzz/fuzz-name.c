@@ -40,17 +40,17 @@ static void check_units(const char *name)
 	MUST(config_default(name, &config) == 0);
 	f = open_memstream(&text, &size);
 	MUST(f);
-	unit_write(f, &config, file, &programs);
+	unit_write(f, &config, false, file, &programs);
 	MUST(fclose(f) == 0);
-	config_done(&config);
 	check_unit(text, size, line);
 
 	(void)snprintf(
 		line, sizeof(line), "ExecStart=\"/generator\" --refuse \"%s\" %s", file, name);
 	f = open_memstream(&text, &size);
 	MUST(f);
-	unit_write_refusal(f, name, file, &programs);
+	unit_write(f, &config, true, file, &programs);
 	MUST(fclose(f) == 0);
+	config_done(&config);
 	check_unit(text, size, line);
 }
 

@@ -134,7 +134,9 @@ static int generate_container(const struct output *output, const char *name, con
 	_cleanup_free_ char *unit = NULL;
 	int r, wrong;
 
-	wrong = config_load(name, file, &config);
+	wrong = config_load_usable(name, file, &config);
+	if (!config.name)
+		return -ENOMEM;
 	if (asprintf(&unit, "container-%s.service", name) < 0) {
 		unit = NULL;
 		return -ENOMEM;
@@ -142,10 +144,7 @@ static int generate_container(const struct output *output, const char *name, con
 	r = write_file(output->normal_dir, unit, &f);
 	if (r < 0)
 		return r;
-	if (wrong < 0)
-		unit_write_refusal(f, name, file, &output->programs);
-	else
-		unit_write(f, &config, file, &output->programs);
+	unit_write(f, &config, wrong < 0, file, &output->programs);
 	r = finish_file(&f);
 	if (r == 0 && wrong == 0)
 		r = install(output, &config, unit);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 static const char head[] =
 	"# Made by narthex-generator; 'systemctl daemon-reload' makes it anew.\n";
@@ -79,9 +80,11 @@ static void write_command_word(FILE *f, const char *word)
 	putc('"', f);
 }
 
-static void write_unit_section(FILE *f, const struct container_config *config, const char *source)
+static void write_unit_section(
+	FILE *f, const struct container_config *config, bool wrong, const char *source)
 {
-	fprintf(f, "%s\n[Unit]\nDescription=Container %s\n", head, config->name);
+	fprintf(f, "%s\n[Unit]\nDescription=Container %s%s\n", head, config->name,
+		wrong ? " (its configuration is wrong)" : "");
 	fputs("Documentation=man:narthex(1) man:narthex.conf(5)\nSourcePath=", f);
 	write_plain(f, source);
 	fputs("\nPartOf=machines.target\nBefore=machines.target\nAfter=network.target\n"
@@ -117,33 +120,33 @@ static void write_devices(FILE *f, const struct container_config *config)
 	}
 }
 
-void unit_write(FILE *f, const struct container_config *config, const char *source,
+static void write_start(FILE *f, const struct container_config *config, bool wrong,
+	const char *source, const struct unit_programs *programs)
+{
+	fputs("ExecStart=", f);
+	write_command_word(f, wrong ? programs->generator : programs->launcher);
+	if (wrong) {
+		fputs(" --refuse ", f);
+		write_command_word(f, source);
+	}
+	fprintf(f, " %s\n", config->name);
+	if (wrong)
+		fprintf(f, "RestartPreventExitStatus=%d\n", EX_CONFIG);
+}
+
+void unit_write(FILE *f, const struct container_config *config, bool wrong, const char *source,
 	const struct unit_programs *programs)
 {
-	write_unit_section(f, config, source);
-	fprintf(f, "\n[Service]\n%sExecStart=", service_head);
-	write_command_word(f, programs->launcher);
-	fprintf(f, " %s\nExecReload=@", config->name);
+	write_unit_section(f, config, wrong, source);
+	fprintf(f, "\n[Service]\n%s", service_head);
+	write_start(f, config, wrong, source, programs);
+	fputs("ExecReload=@", f);
 	write_command_word(f, programs->ctl);
 	fprintf(f, " reload %s\nExecStopPost=", config->name);
 	write_command_word(f, programs->launcher);
 	fprintf(f, " --cleanup %s\n%s", config->name, service_rest);
 	write_devices(f, config);
 	fputs(config->unit_text[UNIT_SERVICE], f);
-}
-
-void unit_write_refusal(
-	FILE *f, const char *name, const char *source, const struct unit_programs *programs)
-{
-	fprintf(f, "%s\n[Unit]\nDescription=Container %s (its configuration is wrong)\n", head,
-		name);
-	fputs("Documentation=man:narthex.conf(5)\nSourcePath=", f);
-	write_plain(f, source);
-	fputs("\n\n[Service]\nType=oneshot\nExecStart=", f);
-	write_command_word(f, programs->generator);
-	fputs(" --refuse ", f);
-	write_command_word(f, source);
-	fprintf(f, " %s\n", name);
 }
 
 void unit_write_machines_target(FILE *f)

@@ -16,14 +16,12 @@ struct unit_programs {
 
 /*
  * Writes container-NAME.service; source: the file it comes from. Errors of f are left to its
- * fclose().
+ * fclose(). wrong: config is what is right of it. A start says what isn't and fails; a container
+ * that runs already keeps its limits, device policy and way to end, which systemd takes from the
+ * unit as it is now.
  */
-void unit_write(FILE *f, const struct container_config *config, const char *source,
+void unit_write(FILE *f, const struct container_config *config, bool wrong, const char *source,
 	const struct unit_programs *programs);
-
-/* Writes the service of a container whose configuration is wrong: its start says so and fails. */
-void unit_write_refusal(
-	FILE *f, const char *name, const char *source, const struct unit_programs *programs);
 
 /* Writes a machines.target for hosts that have none (it belongs to systemd's container package). */
 void unit_write_machines_target(FILE *f);

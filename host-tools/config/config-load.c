@@ -391,14 +391,14 @@ static bool is_nspawn_file(const char *path)
 	return dot && strcmp(dot, ".nspawn") == 0;
 }
 
-int config_load(const char *name, const char *file, struct container_config *ret)
+int config_load_usable(const char *name, const char *file, struct container_config *ret)
 {
-	struct container_config config = {};
-	struct loader loader = { .config = &config };
+	struct loader loader = { .config = ret };
 	_cleanup_free_ char *path = NULL;
 	const char *why;
 	int r;
 
+	*ret = (struct container_config){};
 	if (!name_is_valid(name, &why)) {
 		log_error("%s: not a container's name: %s", file ? file : name, why);
 		return -EINVAL;
@@ -409,14 +409,27 @@ int config_load(const char *name, const char *file, struct container_config *ret
 		path = NULL;
 	if (!path)
 		return log_errno(-ENOMEM, "cannot read the configuration of %s", name);
-	r = config_default(name, &config);
+	r = config_default(name, ret);
 	if (r == 0 && is_nspawn_file(path))
-		r = config_set(&config, path, "Network", "Naming", "nspawn");
+		r = config_set(ret, path, "Network", "Naming", "nspawn");
 	if (r == 0)
 		r = load_files(&loader, path);
 	if (r == -ENOMEM || r == -E2BIG)
 		log_errno(r, "cannot read %s", path);
 	config_list_free(loader.real_files);
+	if (r < 0 && r != -EINVAL && ret->name) {
+		config_done(ret);
+		if (config_default(name, ret) < 0)
+			return -ENOMEM;
+	}
+	return r;
+}
+
+int config_load(const char *name, const char *file, struct container_config *ret)
+{
+	struct container_config config;
+	int r = config_load_usable(name, file, &config);
+
 	if (r < 0)
 		config_done(&config);
 	else

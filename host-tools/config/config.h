@@ -278,6 +278,10 @@ struct container_config {
  */
 int config_load(const char *name, const char *file, struct container_config *ret);
 
+/* The same, but of a text that is wrong *ret has what is right; of a file that isn't to be read,
+ * the defaults. Caller: config_done(), whatever is returned. */
+int config_load_usable(const char *name, const char *file, struct container_config *ret);
+
 /* What config_read_settings() hands on of each right line. 0 or -errno, which ends the reading. */
 typedef int config_line(void *userdata, const char *section, const char *key, const char *value);
 

@@ -305,3 +305,29 @@ END
   equal "$status" 0
   equal "$output" ''
 }
+
+@test "a mistake in the file of a container that runs takes nothing away from it" {
+  local before
+  properties() {
+    systemctl show -p Type,KillMode,Delegate,DevicePolicy,DeviceAllow,TasksMax,MemoryMax,Restart,Slice,ExecStopPost container-slip |
+      sed 's/ ; start_time=.*//'
+  }
+  printf '[Service]\nMemoryMax=1G\n' | guest_up slip busybox
+  before=$(properties)
+  matches "$before" 'MemoryMax=1073741824'
+  matches "$before" 'DevicePolicy=closed'
+  printf '[Exec]\nBot=yes\n' >>"$conf_dir/slip.conf"
+  systemctl daemon-reload
+  equal "$(properties)" "$before"
+  equal "$(inside slip 'echo here')" here
+  # its end is in order
+  systemctl stop container-slip
+  equal "$(systemctl show -P Result container-slip)" success
+  # and its start says why not, once
+  run -125 narthex start slip
+  matches "$output" "slip.conf:[0-9]+: unknown key Bot="
+  equal "$(systemctl show -P NRestarts container-slip)" 0
+  sed -i '/Bot=/d' "$conf_dir/slip.conf"
+  narthex start slip
+  guest_remove slip
+}

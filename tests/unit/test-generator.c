@@ -189,11 +189,16 @@ static void test_links(void **state)
 
 static void test_a_bad_file_hurts_only_itself(void **state)
 {
+	static const char *const kept[] = { "\nType=notify\n", "\nKillMode=mixed\n",
+		"\nDelegate=yes\n", "\nDevicePolicy=closed\n", "--cleanup ",
+		"\nRestartPreventExitStatus=78\n" };
+
 	write_text("etc/narthex/bad.conf",
-		"[Exec]\nAutoStart=yes\nBot=yes\n[Install]\nWantedBy=x.target\n");
+		"[Exec]\nAutoStart=yes\nBot=yes\n[Install]\nWantedBy=x.target\n[Service]\n"
+		"MemoryMax=1G\n");
 	write_text("etc/narthex/good.conf", "");
 	write_text("etc/narthex/-x.conf", "");
-	write_text("etc/narthex/open.conf", "");
+	write_text("etc/narthex/open.conf", "[Service]\nMemoryMax=1G\n");
 	assert_int_equal(chmod(path_of("etc/narthex/open.conf"), 0666), 0);
 	assert_int_equal(mkdir(path_of("etc/narthex/dir.conf"), 0755), 0);
 	assert_int_equal(generate(), 0);
@@ -203,6 +208,14 @@ static void test_a_bad_file_hurts_only_itself(void **state)
 	assert_non_null(strstr(content("out/container-good.service"), "Type=notify"));
 	assert_non_null(strstr(content("out/container-bad.service"), "--refuse "));
 	assert_non_null(strstr(content("out/container-open.service"), "--refuse "));
+	/* one that runs keeps what its unit gives it; of a file that anybody writes, the defaults
+	 */
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		assert_non_null(strstr(content("out/container-bad.service"), kept[i]));
+		assert_non_null(strstr(content("out/container-open.service"), kept[i]));
+	}
+	assert_non_null(strstr(content("out/container-bad.service"), "\nMemoryMax=1G\n"));
+	assert_null(strstr(content("out/container-open.service"), "MemoryMax="));
 	assert_false(exists("out/container--x.service"));
 	assert_false(exists("out/machines.target.wants"));
 	assert_false(exists("out/x.target.wants"));
@@ -274,7 +287,7 @@ static void test_escaping(void **state)
 	assert_int_equal(config_set(&config, "here", "Files", "Root", "/srv/a b\"c%d'e\\f"), 0);
 	f = fopen(path_of("unit"), "we");
 	assert_non_null(f);
-	unit_write(f, &config, "/etc/100%/x.conf", &programs);
+	unit_write(f, &config, false, "/etc/100%/x.conf", &programs);
 	(void)fflush(f);
 	unit = content("unit");
 	assert_non_null(strstr(unit, "\nSourcePath=/etc/100%%/x.conf\n"));
