@@ -315,21 +315,43 @@ static void take_terminal_signal(struct session *s, int number)
 		take_size(s);
 }
 
-static void take_signals(struct session *s)
+/* The next signal that isn't about the terminal, or 0. */
+static int next_signal(struct session *s)
 {
 	struct signalfd_siginfo info;
 
 	while (read(s->signal_fd, &info, sizeof(info)) == sizeof(info)) {
 		int number = (int)info.ssi_signo;
 
-		if (number == SIGWINCH || number == SIGTSTP || number == SIGCONT) {
-			take_terminal_signal(s, number);
-			continue;
-		}
+		if (number != SIGWINCH && number != SIGTSTP && number != SIGCONT)
+			return number;
+		take_terminal_signal(s, number);
+	}
+	return 0;
+}
+
+static void take_signals(struct session *s)
+{
+	int number;
+
+	while ((number = next_signal(s)) != 0) {
 		send_signal(s, number);
 		if (is_enough(s, number))
 			s->answers.status = STATUS_SIGNAL + number;
 	}
+}
+
+/* When the command has ended. Whether we are to end before all is written: that is no success. */
+static bool is_cut_short(struct session *s)
+{
+	int number;
+
+	while ((number = next_signal(s)) != 0)
+		if (number != SIGUSR1 && number != SIGUSR2) {
+			s->answers.status = STATUS_SIGNAL + number;
+			return true;
+		}
+	return false;
 }
 
 /* Milliseconds for poll(), which ends the session when they have passed. */
@@ -420,12 +442,11 @@ static void run(struct session *s)
 static void drain(struct session *s)
 {
 	struct pollfd fds[3] = { [2] = { .fd = s->signal_fd, .events = POLLIN } };
-	int status = s->answers.status;
 	bool open = true;
 
 	lane_limit(&s->lanes[LANE_OUT]);
 	lane_limit(&s->lanes[LANE_ERR]);
-	while (open && s->answers.status == status) {
+	while (open) {
 		open = false;
 		for (size_t i = LANE_OUT; i < LANES; i++) {
 			struct lane *lane = &s->lanes[i];
@@ -441,8 +462,8 @@ static void drain(struct session *s)
 		for (size_t i = LANE_OUT; i < LANES; i++)
 			if (fds[i - LANE_OUT].revents != 0)
 				lane_move(&s->lanes[i]);
-		if (fds[2].revents != 0)
-			return; /* asked to end: the status is known */
+		if (fds[2].revents != 0 && is_cut_short(s))
+			return;
 	}
 	check_lanes(s);
 }

@@ -226,6 +226,26 @@ journal_has() { # PROGRAM N
   poll 30 journal_has /usr/bin/sh 200
 }
 
+@test "a resize, while a slow reader has not read what an ended command wrote, loses nothing" {
+  local fd pid
+  mkfifo "$BATS_TEST_TMPDIR/slow"
+  narthex exec ex -- head -c 120000 /dev/zero >"$BATS_TEST_TMPDIR/slow" 3>&- &
+  pid=$!
+  exec {fd}<"$BATS_TEST_TMPDIR/slow"
+  head -c 1 <&"$fd" >/dev/null
+  poll 20 equal_count ex '^head -c 120000' 0
+  kill -WINCH "$pid"
+  kill -USR1 "$pid"
+  poll 20 no_signal_waits "$pid"
+  equal "$(wc -c <&"$fd")" 119999
+  exec {fd}<&-
+  wait "$pid"
+}
+
+no_signal_waits() { # PID
+  grep -qE '^(ShdPnd:.0+|State:.Z.*)$' "/proc/$1/status"
+}
+
 # --- terminals -------------------------------------------------------------------------------------
 
 @test "-t gives a terminal with the caller's size and TERM" {

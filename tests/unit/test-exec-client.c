@@ -12,8 +12,10 @@
 #include "scratch.h"
 #include "syscalls.h"
 
+#include <linux/sockios.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -473,27 +475,132 @@ static void test_detach(void **state)
 	assert_ends(&c, 0, "", "");
 }
 
-static void test_pipes_are_emptied(void **state)
+/* Writes until the command's pipe and the caller's are both full. How much. */
+static size_t fill_pipes(void)
 {
 	static char block[65536];
-	struct client c = run_true();
 	size_t n = 0;
 	ssize_t r;
 
 	memset(block, 'z', sizeof(block));
-	take_session(&session);
-	answer_started();
-	/* our pipe and the caller's are both full when the command ends */
 	assert_int_equal(fcntl(session.fds[1], F_SETFL, O_NONBLOCK), 0);
 	for (int64_t until = clock_ms() + 500; n <= sizeof(block) || clock_ms() < until;)
 		if ((r = write(session.fds[1], block, sizeof(block))) > 0)
 			n += (size_t)r;
 	assert_true(n > sizeof(block));
+	return n;
+}
+
+/* To the end of file. How much. */
+static size_t read_all(int fd)
+{
+	static char block[65536];
+	size_t n = 0;
+	ssize_t r;
+
+	while (wait_readable(fd) && (r = read(fd, block, sizeof(block))) > 0)
+		n += (size_t)r;
+	return n;
+}
+
+static void test_pipes_are_emptied(void **state)
+{
+	struct client c = run_true();
+	size_t n;
+
+	take_session(&session);
+	answer_started();
+	n = fill_pipes();
 	answer_exited(EXEC_HOW_EXITED, 0);
-	while (wait_readable(c.out) && (r = read(c.out, block, sizeof(block))) > 0)
-		n -= (size_t)r;
-	assert_int_equal(n, 0);
+	assert_int_equal(read_all(c.out), n);
 	assert_ends(&c, 0, "", "");
+}
+
+/* Until the client has read all that was sent. */
+static void wait_answers_read(void)
+{
+	int left = 1;
+
+	for (int64_t until = clock_ms() + SCRATCH_DEADLINE_MS; left != 0;) {
+		assert_true(clock_ms() < until);
+		assert_int_equal(ioctl(session.sock, SIOCOUTQ, &left), 0);
+		(void)poll(NULL, 0, 1);
+	}
+}
+
+/* A command whose output is in two pipes that nobody reads has ended. How much it is. */
+static size_t end_unread(void)
+{
+	size_t n;
+
+	answer_started();
+	n = fill_pipes();
+	answer_exited(EXEC_HOW_EXITED, 0);
+	wait_answers_read();
+	return n;
+}
+
+/* Until the process has taken what it was sent, or is gone. */
+static void wait_signals_taken(pid_t pid)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	for (int64_t until = clock_ms() + SCRATCH_DEADLINE_MS; clock_ms() < until;) {
+		_cleanup_fclose_ FILE *f = fopen(path, "re");
+		char text[8192];
+		const char *pending;
+
+		assert_non_null(f);
+		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+		pending = strstr(text, "ShdPnd:");
+		assert_non_null(pending);
+		if (strtoull(pending + strlen("ShdPnd:"), NULL, 16) == 0 ||
+			strstr(text, "State:\tZ"))
+			return;
+		(void)poll(NULL, 0, 1);
+	}
+	fail_msg("a signal is still pending");
+}
+
+/* A reader of ours may be slow, and his window be resized meanwhile. */
+static void test_signals_of_no_end_while_pipes_are_emptied(void **state)
+{
+	static const int numbers[] = { SIGWINCH, SIGUSR1, SIGUSR2 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct client c = run_true();
+		size_t n;
+
+		take_session(&session);
+		n = end_unread();
+		assert_int_equal(kill(c.pid, numbers[i]), 0);
+		wait_signals_taken(c.pid);
+		assert_int_equal(read_all(c.out), n);
+		assert_ends(&c, 0, "", "");
+		end(state);
+		begin(state);
+	}
+}
+
+/* What is cut short is no success. */
+static void test_a_signal_ends_the_emptying_of_pipes(void **state)
+{
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		struct client c = run_true();
+
+		take_session(&session);
+		(void)end_unread();
+		assert_int_equal(kill(c.pid, numbers[i]), 0);
+		assert_int_equal(wait_child(c.pid), 128 + numbers[i]);
+		close_fdp(&c.in);
+		close_fdp(&c.out);
+		close_fdp(&c.err);
+		end(state);
+		begin(state);
+	}
 }
 
 static void refused(const char *err)
@@ -584,6 +691,8 @@ int main(void)
 		TEST(test_a_signal_before_the_start),
 		TEST(test_detach),
 		TEST(test_pipes_are_emptied),
+		TEST(test_signals_of_no_end_while_pipes_are_emptied),
+		TEST(test_a_signal_ends_the_emptying_of_pipes),
 		TEST(test_doors_that_are_none),
 		TEST(test_containers_that_are_none),
 		TEST(test_strangers),
