@@ -115,11 +115,23 @@ static void note_later(struct exec_session *session)
 
 /* --- ends ------------------------------------------------------------------------------------ */
 
+static bool has_left(const struct exec_session *session)
+{
+	struct pollfd end = { .fd = session->socket, .events = POLLRDHUP };
+
+	return session->socket < 0 ||
+	       (poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP | POLLERR)));
+}
+
 static void hang_up(const struct exec_session *session)
 {
 	const struct sessions *all = session->all;
-	/* a PAM session is where logind has put it */
-	bool here = all->exec.cgroup_fd >= 0 && !session->pam;
+	/*
+	 * A PAM session is where logind has put it. Anything may have a scope of its own
+	 * (systemd-run --scope): nothing of a session whose client is gone is to stay, while the
+	 * end of any other has to be quick.
+	 */
+	bool here = all->exec.cgroup_fd >= 0 && !session->pam && !has_left(session);
 
 	session_cgroup_hang_up(&all->cgroups, here ? CGROUP_NAME : NULL, session->record.leader);
 }
@@ -276,13 +288,6 @@ static void take_signal(const struct exec_session *session, int number)
 }
 
 /* --- receiving ------------------------------------------------------------------------------- */
-
-static bool has_left(const struct exec_session *session)
-{
-	struct pollfd end = { .fd = session->socket, .events = POLLRDHUP };
-
-	return poll(&end, 1, 0) > 0 && (end.revents & (POLLRDHUP | POLLHUP | POLLERR));
-}
 
 static void take_packet(struct exec_session *session, struct exec_packet *packet)
 {

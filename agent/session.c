@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -76,14 +77,32 @@ static bool has_cgroup(const struct session *session)
 	return session->record.flags & STORE_CGROUP;
 }
 
+/* A half-close doesn't count. */
+static bool client_is_gone(const struct session *session)
+{
+	struct pollfd end = { .fd = session->socket };
+
+	return poll(&end, 1, 0) > 0 && (end.revents & (POLLHUP | POLLERR));
+}
+
+/*
+ * Whether its cgroup is where its processes are looked for. Not those of a login, which logind
+ * moves into a scope of its own. Anybody else may have such a scope, too (systemd-run --scope):
+ * nothing of a session whose client is gone is to stay, while the end of any other has to be quick.
+ */
+static bool is_in_cgroup(const struct session *session)
+{
+	return has_cgroup(session) && session->record.door != DOOR_LOGIN &&
+	       !client_is_gone(session);
+}
+
 static void hang_up(const struct session *session)
 {
 	char name[SESSION_CGROUP_NAME_SIZE];
-	/* logind moves a login into a scope of its own: look for its processes everywhere */
-	bool here = has_cgroup(session) && session->record.door != DOOR_LOGIN;
 
 	session_cgroup_name(session, name);
-	session_cgroup_hang_up(&session->all->cgroups, here ? name : NULL, session->record.leader);
+	session_cgroup_hang_up(&session->all->cgroups, is_in_cgroup(session) ? name : NULL,
+		session->record.leader);
 }
 
 /*
@@ -95,8 +114,7 @@ static void hang_up_leftovers(struct session *session)
 	char name[SESSION_CGROUP_NAME_SIZE];
 
 	session_cgroup_name(session, name);
-	if (has_cgroup(session) && session->record.door != DOOR_LOGIN &&
-		session_cgroup_remove(&session->all->cgroups, name))
+	if (is_in_cgroup(session) && session_cgroup_remove(&session->all->cgroups, name))
 		session->record.flags &= (uint16_t)~STORE_CGROUP;
 	else
 		hang_up(session);

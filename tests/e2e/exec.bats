@@ -203,6 +203,20 @@ no_process() { # PATTERN
   poll 20 no_process 'tail -f /etc/passwd'
 }
 
+# Another cgroup is no other session: the command itself, or one of its children.
+@test "a client that is killed takes along what has gone into a scope of its own" {
+  local pid out=$BATS_TEST_TMPDIR/out scope='systemd-run -q --scope sh -c "echo ready; exec sleep 10088"' command
+  for command in "exec $scope" "$scope; :"; do
+    narthex exec ex -- sh -c "$command" </dev/null >"$out" 3>&- &
+    pid=$!
+    poll 20 grep -q ready "$out"
+    poll 20 equal_count ex '^sleep 10088' 1
+    kill -KILL $pid
+    poll 20 equal_count ex '^sleep 10088' 0
+    rm "$out"
+  done
+}
+
 @test "--detach leaves it running" {
   run -0 ex -d -- sh -c 'echo lost; ls -l /proc/$$/fd >/root/stdout; exec tail -F /etc/passwd'
   equal "$output" ''

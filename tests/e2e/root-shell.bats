@@ -171,6 +171,24 @@ running() { # PATTERN N
   equal "$(inside shell 'echo alive')" alive
 }
 
+# Waited for by the shell or not: a shell that isn't waiting sees the end of its input before it is hung up.
+@test "a client that is killed takes along what has gone into a scope of its own" {
+  local pid to fifo=$BATS_TEST_TMPDIR/in wait
+  mkfifo "$fifo"
+  for wait in '' '&'; do
+    socat - "unix:$(door shell root-shell)" <"$fifo" >"$BATS_TEST_TMPDIR/out" 3>&- &
+    pid=$!
+    exec {to}>"$fifo"
+    echo "systemd-run -q --scope sh -c 'echo ready; exec sleep 10088' $wait" >&$to
+    poll 20 grep -q ready "$BATS_TEST_TMPDIR/out"
+    poll 20 running '^sleep 10088' 1
+    kill -KILL $pid
+    poll 20 running '^sleep 10088' 0
+    exec {to}>&-
+    rm "$BATS_TEST_TMPDIR/out"
+  done
+}
+
 @test "a background job does not hold the session open" {
   run timeout 60 bash -c "echo '(exec tail -f /dev/null) & echo started' | socat -t 50 - unix:$(door shell root-shell)"
   equal "$status" 0
