@@ -392,6 +392,7 @@ int main(int argc, char **argv)
 	int r;
 
 	log_init("narthex-agent");
+	log_dont_wait(); /* with a journald that hangs every door would stand still */
 	(void)signal(SIGPIPE, SIG_IGN);
 	r = parse_argv(argc, argv);
 	if (r <= 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ static const char *log_program = "narthex";
 static bool log_to_journal;
 static bool log_to_kmsg;
 static bool log_verbose;
+static bool log_never_waits;
 static FILE *log_copy;
 
 void log_init(const char *program)
@@ -40,9 +42,25 @@ void log_use_kmsg(void)
 	(void)close(fd);
 }
 
+void log_dont_wait(void)
+{
+	log_never_waits = true;
+}
+
 void log_copy_to(FILE *f)
 {
 	log_copy = f;
+}
+
+/* One write a line: lines of several processes on one stderr don't mix. */
+static void put_line(const char *line, size_t len)
+{
+	if (log_never_waits && (send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+				       errno != ENOTSOCK))
+		return;
+	if (write(STDERR_FILENO, line, len) < 0) {
+		/* nowhere to say it */
+	}
 }
 
 static void __attribute__((format(printf, 3, 0)))
@@ -55,7 +73,6 @@ log_line(int priority, int error, const char *format, va_list ap)
 
 	if (priority == LOG_DEBUG && !log_verbose)
 		return;
-	/* one write a line: lines of several processes on one stderr don't mix */
 	if (log_to_kmsg)
 		n = snprintf(text, sizeof(text), "<%d>%s: ", priority, log_program);
 	else if (log_to_journal)
@@ -71,9 +88,7 @@ log_line(int priority, int error, const char *format, va_list ap)
 	/* whatever is in it, a terminal obeys none of it, and it is one line */
 	len = escape_controls(line, sizeof(line) - 1, text, (size_t)n);
 	line[len++] = '\n';
-	if (write(STDERR_FILENO, line, len) < 0) {
-		/* nowhere to say it */
-	}
+	put_line(line, len);
 	if (log_copy && priority <= LOG_WARNING)
 		(void)fprintf(log_copy, "%s: %.*s", priority == LOG_WARNING ? "warning" : "error",
 			(int)len - start, line + start);

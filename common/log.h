@@ -24,6 +24,12 @@ void log_init(const char *program);
 void log_use_kmsg(void);
 
 /*
+ * From now on no message waits for who reads stderr, where that is a socket, as journald's is: one
+ * that the socket has no room for is lost.
+ */
+void log_dont_wait(void);
+
+/*
  * From now on the text of messages at LOG_WARNING and above is also written to f (borrowed; NULL:
  * no more), one a line: "error: …" or "warning: …".
  */

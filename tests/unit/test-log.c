@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -92,6 +93,38 @@ static void the_longest_is_one_line(void **state)
 	assert_true(strlen(line) > 2000);
 }
 
+/* A journald that hangs: its socket is full. */
+static void nobody_is_waited_for(void **state)
+{
+	static char byte;
+	int fds[2], size = 1;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
+	while (send(fds[1], &byte, 1, MSG_DONTWAIT) == 1)
+		;
+	assert_int_equal(errno, EAGAIN);
+	saved = dup(STDERR_FILENO);
+	assert_true(saved >= 0);
+	assert_true(dup2(fds[1], STDERR_FILENO) >= 0);
+	(void)alarm(60);
+	log_dont_wait();
+	log_error("lost");
+	(void)alarm(0);
+	/* and one that reads gets what comes then */
+	while (recv(fds[0], said, sizeof(said), MSG_DONTWAIT) > 0)
+		;
+	log_error("heard");
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	close_fdp(&saved);
+	assert_int_equal(recv(fds[0], said, sizeof(said), MSG_DONTWAIT), strlen("test: heard\n"));
+	assert_memory_equal(said, "test: heard\n", strlen("test: heard\n"));
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	/* any other stderr is written to as ever */
+	assert_string_equal(SAID(log_error("to a pipe")), "test: to a pipe\n");
+}
+
 static int setup(void **state)
 {
 	assert_int_equal(unsetenv("JOURNAL_STREAM"), 0);
@@ -106,6 +139,7 @@ int main(void)
 		cmocka_unit_test(a_journal_has_its_priority),
 		cmocka_unit_test(control_bytes_are_shown),
 		cmocka_unit_test(the_longest_is_one_line),
+		cmocka_unit_test(nobody_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
