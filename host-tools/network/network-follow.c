@@ -139,16 +139,21 @@ static void log_where(const struct container_config *config)
 			address6->family ? address_text(address6, text6) : "");
 }
 
-/* One look. now: config with the addresses that ports lead to. Logs. 1: they lead somewhere, or
- * there is no address at all; 0: the host has no way to those that there are; -errno. */
-static int look(const struct container_config *config, int netns_fd, struct container_config *now)
+/*
+ * One look. now: config with the addresses that ports lead to. *known: whether that is so; the
+ * first look can't tell where a helper before this one has led them. Logs. 1: they lead somewhere,
+ * or there is no address at all; 0: the host has no way to those that there are; -errno.
+ */
+static int look(const struct container_config *config, int netns_fd, struct container_config *now,
+	bool *known)
 {
 	struct container_config next = *now;
 	int r = network_find_addresses(config, netns_fd, &next.local_address, &next.local_address6);
+	bool moved = !is_same(&next.local_address, &now->local_address) ||
+		     !is_same(&next.local_address6, &now->local_address6);
 	int s;
 
-	if (r < 0 || (is_same(&next.local_address, &now->local_address) &&
-			     is_same(&next.local_address6, &now->local_address6)))
+	if (r < 0 || (*known && !moved))
 		return r;
 	s = nat_apply(&next);
 	if (s >= 0)
@@ -156,7 +161,9 @@ static int look(const struct container_config *config, int netns_fd, struct cont
 	if (s < 0)
 		return s;
 	*now = next;
-	log_where(now);
+	*known = true;
+	if (moved)
+		log_where(now);
 	return r;
 }
 
@@ -178,10 +185,11 @@ static int follow(
 	struct container_config now = *config; /* what it points to is config's */
 	struct pollfd fds[] = { { .fd = end_fd, .events = POLLIN },
 		{ .fd = mnl_socket_get_fd(netlink->socket), .events = POLLIN } };
+	bool known = false;
 
 	for (;;) {
 		int64_t begun = clock_ms(), took;
-		int r = look(config, netns_fd, &now);
+		int r = look(config, netns_fd, &now, &known);
 
 		took = clock_ms() - begun;
 		/* news can wait for the end of the pause */

@@ -66,11 +66,6 @@ static int set(enum knob knob, const char *interface, bool on)
 		AT_FDCWD, knob_path(path, knob, interface, knobs[knob].file), on ? "1" : "0");
 }
 
-int knob_turn_on(enum knob knob, const char *interface)
-{
-	return knob_is_on(knob, interface) ? 0 : set(knob, interface, true);
-}
-
 /* Opens and locks the file, and reads it. A descriptor or -errno. */
 static int open_file(char **ret)
 {
@@ -129,17 +124,37 @@ int knob_borrow(enum knob knob, const char *interface, const char *name)
 	return r < 0 ? r : 1;
 }
 
-/* Turns off what a line, "KNOB INTERFACE", names. The interface may be gone. */
-static void give_back(const char *line)
+/* Whether a line is of the container name. "KNOB INTERFACE" of it. */
+static const char *setting_of(const char *line, const char *name)
 {
-	const char *interface = strchr(line, ' ') + 1;
-	enum knob knob = 0;
+	size_t len = strlen(name);
+
+	return strncmp(line, name, len) == 0 && line[len] == ' ' ? line + len + 1 : NULL;
+}
+
+/* Which setting "KNOB INTERFACE" is. */
+static bool read_setting(const char *setting, enum knob *ret_knob, const char **ret_interface)
+{
+	const char *space = strchr(setting, ' ');
+
+	for (size_t i = 0; space && i < ARRAY_SIZE(knobs); i++)
+		if (strlen(knobs[i].name) == (size_t)(space - setting) &&
+			strncmp(setting, knobs[i].name, (size_t)(space - setting)) == 0) {
+			*ret_knob = (enum knob)i;
+			*ret_interface = space + 1;
+			return true;
+		}
+	return false;
+}
+
+/* Turns off what "KNOB INTERFACE" names. The interface may be gone. */
+static void give_back(const char *setting)
+{
+	const char *interface;
+	enum knob knob;
 	int r;
 
-	while (knob < ARRAY_SIZE(knobs) &&
-		strncmp(line, knobs[knob].name, (size_t)(interface - 1 - line)) != 0)
-		knob++;
-	if (knob == ARRAY_SIZE(knobs) || file_is_on(knob, "all", knobs[knob].all))
+	if (!read_setting(setting, &knob, &interface) || file_is_on(knob, "all", knobs[knob].all))
 		return;
 	r = set(knob, interface, false);
 	if (r < 0 && r != -ENOENT && r != -ENODEV)
@@ -150,41 +165,48 @@ static void give_back(const char *line)
 			knobs[knob].file);
 }
 
-int knob_return_all(const char *name)
+int knob_return(const char *name,
+	bool (*is_needed)(enum knob knob, const char *interface, const void *userdata),
+	const void *userdata)
 {
-	_cleanup_free_ char *text = NULL, *left = NULL;
+	_cleanup_free_ char *text = NULL, *left = NULL, *gone = NULL;
 	_cleanup_close_ int fd = -EBADF;
-	size_t len = strlen(name), used = 0;
+	char *rest, *line, *left_end, *gone_end;
 	int r;
 
 	if (access(KNOB_FILE, F_OK) < 0)
 		return 0;
 	fd = open_file(&text);
-	left = fd >= 0 && text ? calloc(1, strlen(text) + 1) : NULL;
-	if (!left)
+	if (fd < 0 || !text)
 		return log_errno(fd < 0 ? fd : -ENOMEM, "cannot read %s", KNOB_FILE);
-	for (const char *p = text; *p; p += strcspn(p, "\n") + 1) {
-		size_t n = strcspn(p, "\n") + 1;
+	left = left_end = malloc(strlen(text) + 1);
+	gone = gone_end = malloc(strlen(text) + 1);
+	if (!left || !gone)
+		return log_errno(-ENOMEM, "cannot read %s", KNOB_FILE);
+	*left = *gone = '\0';
+	for (rest = text; (line = strsep(&rest, "\n")) && rest;) {
+		const char *setting = setting_of(line, name), *interface;
+		enum knob knob;
 
-		if (strncmp(p, name, len) == 0 && p[len] == ' ')
-			continue;
-		memcpy(left + used, p, n);
-		used += n;
+		if (setting && !(is_needed && read_setting(setting, &knob, &interface) &&
+				       is_needed(knob, interface, userdata)))
+			gone_end += sprintf(gone_end, "%s\n", setting);
+		else
+			left_end += sprintf(left_end, "%s\n", line);
 	}
-	for (char *p = text, *end; *p; p = end + 1) {
-		end = p + strcspn(p, "\n");
-		*end = '\0';
-		if (strncmp(p, name, len) == 0 && p[len] == ' ') {
-			_cleanup_free_ char *others = NULL;
+	for (rest = gone; (line = strsep(&rest, "\n")) && rest;) {
+		_cleanup_free_ char *others = NULL;
 
-			if (asprintf(&others, "%s\n", p + len) < 0)
-				return -ENOMEM;
-			if (!strstr(left, others))
-				give_back(p + len + 1);
-		}
+		if (asprintf(&others, " %s\n", line) < 0)
+			return -ENOMEM;
+		if (!strstr(left, others))
+			give_back(line);
 	}
+	if (gone_end == gone)
+		return 0;
 	/* the lines of settings that others need stay; a crash up to here repeats the whole */
-	r = ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0 ? fd_write_all(fd, left, used)
-								 : -errno;
+	r = ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0
+		    ? fd_write_all(fd, left, (size_t)(left_end - left))
+		    : -errno;
 	return r < 0 ? log_errno(r, "cannot write %s", KNOB_FILE) : 0;
 }

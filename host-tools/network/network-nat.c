@@ -51,6 +51,14 @@ static bool wants_forwarding(
 	return config->masquerade;
 }
 
+/* Whether the host has to route what comes from the container's side. On a bridge the administrator
+ * decides who may go out: see warn(). */
+static bool needs_own(const struct container_config *config, int family)
+{
+	return (!config->bridge[0] || !config->masquerade) &&
+	       wants_forwarding(config, family, NULL);
+}
+
 struct census {
 	const struct container_config *config;
 	char interface[IFNAMSIZ];
@@ -62,8 +70,10 @@ static void consider(struct census *census, const char *interface, int family)
 {
 	int r;
 
+	/* over a bridge answers come in, too, wherever the connection came from */
 	if (census->host.n == NAT_INTERFACES_MAX ||
-		!wants_forwarding(census->config, family, interface))
+		!wants_forwarding(census->config, family,
+			strcmp(interface, census->interface) == 0 ? NULL : interface))
 		return;
 	for (size_t i = 0; i < census->host.n; i++)
 		if (census->host.interfaces[i].family == family &&
@@ -206,14 +216,31 @@ static int run_rules(const struct container_config *config, const struct nat_hos
 	return nft_run(text);
 }
 
+/* Whether what was borrowed earlier is needed by what is to be. */
+static bool is_needed(enum knob knob, const char *interface, const void *userdata)
+{
+	const struct census *census = userdata;
+	int family = knob == KNOB_FORWARD6 ? AF_INET6 : AF_INET;
+
+	for (size_t i = 0; i < census->host.n; i++)
+		if (census->host.interfaces[i].family == family &&
+			strcmp(census->host.interfaces[i].name, interface) == 0)
+			return true;
+	return strcmp(interface, census->interface) == 0 && needs_own(census->config, family);
+}
+
 int nat_apply(const struct container_config *config)
 {
 	struct census census = { .config = config };
-	int r = 0;
+	int r;
 
-	if (nat_is_needed(config))
-		r = take_census(&census);
-	/* the rules first: nothing passes before its guard is there */
+	if (!nat_is_needed(config))
+		return nat_remove(config->name);
+	r = take_census(&census);
+	/* Nothing passes without its guard: what isn't needed any more is off before the old rules
+	 * go, and what is is on after the new ones are there. */
+	if (r >= 0)
+		r = knob_return(config->name, is_needed, &census);
 	if (r >= 0)
 		r = run_rules(config, &census.host);
 	for (size_t i = 0; r >= 0 && i < census.host.n; i++)
@@ -228,8 +255,7 @@ int nat_apply(const struct container_config *config)
 /* On the container's interface. */
 static int turn_on(const struct container_config *config, enum knob knob, const char *interface)
 {
-	int r = nat_has_own_interface(config) ? knob_turn_on(knob, interface)
-					      : knob_borrow(knob, interface, config->name);
+	int r = knob_borrow(knob, interface, config->name);
 
 	/* said by warn() */
 	if (r == -ENOENT && knob == KNOB_FORWARD6)
@@ -239,15 +265,13 @@ static int turn_on(const struct container_config *config, enum knob knob, const 
 
 int nat_open(const struct container_config *config)
 {
-	/* on a bridge the administrator decides who may go out: see warn() */
-	bool may_forward = !config->bridge[0] || !config->masquerade;
 	char interface[IFNAMSIZ];
 	int r = 0;
 
 	nat_interface(config, interface);
-	if (may_forward && wants_forwarding(config, AF_INET, NULL))
+	if (needs_own(config, AF_INET))
 		r = turn_on(config, KNOB_FORWARD4, interface);
-	if (r >= 0 && may_forward && wants_forwarding(config, AF_INET6, NULL))
+	if (r >= 0 && needs_own(config, AF_INET6))
 		r = turn_on(config, KNOB_FORWARD6, interface);
 	return r;
 }
@@ -255,12 +279,14 @@ int nat_open(const struct container_config *config)
 int nat_remove(const char *name)
 {
 	char table[sizeof(NAT_TABLE_PREFIX) + NAME_MAX_LEN];
-	int r = knob_return_all(name), s;
+	int r = knob_return(name, NULL, NULL);
 
 	/* the guards last */
+	if (r < 0)
+		return r;
 	(void)snprintf(table, sizeof(table), NAT_TABLE_PREFIX "%s", name);
-	s = nft_delete_table(table);
-	if (s < 0 && s != -ENOENT)
-		return log_errno(s, "cannot delete the nftables table inet %s", table);
-	return r;
+	r = nft_delete_table(table);
+	return r < 0 && r != -ENOENT
+		       ? log_errno(r, "cannot delete the nftables table inet %s", table)
+		       : 0;
 }

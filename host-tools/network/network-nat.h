@@ -16,9 +16,10 @@ bool nat_is_needed(const struct container_config *config);
 
 /*
  * Puts the table into effect, in one transaction: what was there before of the same container is
- * replaced, and stays on failure. Nothing of it depends on the container's interfaces, so it can
- * run before they are there; nat_open() completes it. Without ports and masquerading the table
- * goes. Loads libnftables. Logs. 0 or -errno.
+ * replaced, and stays on failure. What the host was changed for and nothing needs now is given
+ * back before, so nothing passes unguarded. Nothing of it depends on the container's interfaces, so
+ * it can run before they are there; nat_open() completes it. Without ports and masquerading the
+ * table goes. Loads libnftables. Logs. 0 or -errno.
  */
 int nat_apply(const struct container_config *config);
 
@@ -82,20 +83,20 @@ int nft_delete_table(const char *table);
 
 enum knob { KNOB_FORWARD4, KNOB_FORWARD6 };
 
-/* Turns a setting of an interface on that is the container's own and dies with it. 0, -ENOENT where
- * the kernel has no such thing, -errno. */
-int knob_turn_on(enum knob knob, const char *interface);
-
 bool knob_is_on(enum knob knob, const char *interface);
 
 /* Whether knob_borrow() would return 1; -ENOENT, -errno. */
 int knob_is_to_be_borrowed(enum knob knob, const char *interface);
 
 /*
- * The same for an interface of the host. 1: it is on for the sake of containers, and is noted to be
- * turned off after the last that needs it; 0: the host itself has it on.
+ * Turns a setting of an interface on. 1: it is on for the sake of containers, and is noted to be
+ * turned off after the last that needs it; 0: the host itself has it on; -ENOENT where the kernel
+ * has no such thing, -errno.
  */
 int knob_borrow(enum knob knob, const char *interface, const char *name);
 
-/* Gives back what the container name has borrowed. Logs. 0 or -errno. */
-int knob_return_all(const char *name);
+/* Gives back what the container name has borrowed, but for what is_needed (NULL: nothing) says it
+ * still needs. Logs. 0 or -errno. */
+int knob_return(const char *name,
+	bool (*is_needed)(enum knob knob, const char *interface, const void *userdata),
+	const void *userdata);

@@ -235,8 +235,6 @@ void nat_write_rules(FILE *f, const struct container_config *config, const struc
 	(void)fprintf(f,
 		"table inet " NAT_TABLE_PREFIX "%s\ndelete table inet " NAT_TABLE_PREFIX "%s\n",
 		config->name, config->name);
-	if (!nat_is_needed(config))
-		return;
 	(void)fprintf(f, "table inet " NAT_TABLE_PREFIX "%s {\n", config->name);
 	if (config->n_ports > 0) {
 		write_localhost(f, config, interface, host);

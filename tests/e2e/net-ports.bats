@@ -263,6 +263,48 @@ END
   guest_remove second
 }
 
+br1_forwards() { # NAME: for its sake, and with its guard
+  [ "$(cat /proc/sys/net/ipv4/conf/br1/forwarding)" = 1 ] && grep -qx "$1 forward4 br1" /run/narthex/.borrowed &&
+    nft list chain inet "narthex-$1" forward | grep -F 'meta nfproto ipv4 iifname "br1" drop'
+}
+
+br1_is_left_alone() { # NAME
+  [ "$(cat /proc/sys/net/ipv4/conf/br1/forwarding)" = 0 ] && not grep -q "^$1 " /run/narthex/.borrowed
+}
+
+@test "forwarding ends with what it was turned on for: the guest's address, the guest before a reboot, the last port" {
+  ip link add br1 type bridge
+  ip addr add 192.168.71.1/24 dev br1
+  ip link set br1 up
+  guest_up second busybox <<<$'[Network]\nBridge=br1\nPort=8070:80'
+  br1_is_left_alone second
+  in_net second ip addr add 192.168.71.2/24 dev eth0
+  poll 30 br1_forwards second
+  # the guest's root decides about that
+  in_net second ip addr flush dev eth0
+  poll 30 br1_is_left_alone second
+  in_net second ip addr add 192.168.71.2/24 dev eth0
+  poll 30 br1_forwards second
+  narthex reboot second
+  poll 30 br1_is_left_alone second
+  in_net second ip addr add 192.168.71.2/24 dev eth0
+  poll 30 br1_forwards second
+  guest_conf second <<<$'[Network]\nBridge=br1'
+  narthex reload second
+  br1_is_left_alone second
+  none_of_it second
+  guest_remove second
+  # its own interface, too
+  guest_up second busybox <<<$'[Network]\nHostAddress=10.9.2.1\nLocalAddress=10.9.2.2\nPort=8070:80'
+  equal "$(cat /proc/sys/net/ipv4/conf/c-second/forwarding /proc/sys/net/ipv4/conf/br1/forwarding | tr '\n' ' ')" '1 1 '
+  guest_conf second <<<$'[Network]\nHostAddress=10.9.2.1\nLocalAddress=10.9.2.2'
+  narthex reload second
+  equal "$(cat /proc/sys/net/ipv4/conf/c-second/forwarding /proc/sys/net/ipv4/conf/br1/forwarding | tr '\n' ' ')" '0 0 '
+  none_of_it second
+  guest_remove second
+  ip link del br1
+}
+
 @test "a crash leaves nothing, nor does the next start" {
   local before
   guest_up second busybox <<'END'

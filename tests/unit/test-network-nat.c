@@ -5,6 +5,8 @@
 #include "host-tools/network/network-nat.h"
 
 #include "cleanup.h"
+#include "fd.h"
+#include "host-tools/network/network.h"
 #include "log.h"
 
 #include <arpa/inet.h>
@@ -14,7 +16,9 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -75,14 +79,6 @@ static void has_not(const char *text, const char *unwanted)
 {
 	if (strstr(text, unwanted))
 		fail_msg("in the rules: %s\n%s", unwanted, text);
-}
-
-static void without_ports_the_table_goes(void **state)
-{
-	struct nat_host host = {};
-	_cleanup_free_ char *text = RULES(&host, ROUTED);
-
-	assert_string_equal(text, "table inet narthex-web\ndelete table inet narthex-web\n");
 }
 
 static void port_of_both_families(void **state)
@@ -224,6 +220,19 @@ static void value_of(const char *path, const char *wanted)
 
 #define LO_FORWARDING "/proc/sys/net/ipv4/conf/lo/forwarding"
 
+static void nothing_is_borrowed(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat("/run/narthex/.borrowed", &st), 0);
+	assert_int_equal(st.st_size, 0);
+}
+
+static int give_back(const char *name)
+{
+	return knob_return(name, NULL, NULL);
+}
+
 static void borrowed_until_the_last(void **state)
 {
 	assert_int_equal(knob_is_to_be_borrowed(KNOB_FORWARD4, "lo"), 1);
@@ -232,19 +241,153 @@ static void borrowed_until_the_last(void **state)
 	assert_int_equal(knob_borrow(KNOB_FORWARD4, "lo", "web2"), 1);
 	assert_int_equal(knob_is_to_be_borrowed(KNOB_FORWARD4, "lo"), 1);
 	value_of(LO_FORWARDING, "1\n");
-	assert_int_equal(knob_return_all("we"), 0);
-	assert_int_equal(knob_return_all("web"), 0);
+	assert_int_equal(give_back("we"), 0);
+	assert_int_equal(give_back("web"), 0);
 	value_of(LO_FORWARDING, "1\n");
-	assert_int_equal(knob_return_all("web2"), 0);
+	assert_int_equal(give_back("web2"), 0);
 	value_of(LO_FORWARDING, "0\n");
 	/* what the host has on itself is nobody's to turn off */
-	assert_int_equal(knob_turn_on(KNOB_FORWARD4, "lo"), 0);
+	assert_int_equal(file_write_string(AT_FDCWD, LO_FORWARDING, "1"), 0);
 	assert_int_equal(knob_is_to_be_borrowed(KNOB_FORWARD4, "lo"), 0);
 	assert_int_equal(knob_borrow(KNOB_FORWARD4, "lo", "web"), 0);
-	assert_int_equal(knob_return_all("web"), 0);
+	assert_int_equal(give_back("web"), 0);
 	value_of(LO_FORWARDING, "1\n");
 	assert_true(knob_borrow(KNOB_FORWARD4, "nothing", "web") < 0);
-	assert_int_equal(knob_return_all("web"), 0);
+	assert_int_equal(give_back("web"), 0);
+}
+
+/* --- a host with a card and a bridge ---------------------------------------------------------- */
+
+static int has_hardware(void **state)
+{
+	return system("ip link add uplink type bridge && ip link add br0 type bridge &&"
+		      "ip link add c-web type bridge && ip link set c-web alias narthex:web");
+}
+
+static int without_hardware(void **state)
+{
+	return system("ip link del uplink; ip link del br0; ip link del c-web") < 0;
+}
+
+static void apply(const char *const *lines)
+{
+	struct container_config config;
+
+	configure(&config, lines);
+	assert_int_equal(nat_apply(&config), 0);
+	assert_int_equal(nat_open(&config), 0);
+	config_done(&config);
+}
+
+#define APPLY(...) apply((const char *const[]){ __VA_ARGS__, NULL })
+
+/* What the kernel has of the table. The library writes it to stdout. */
+static char *table_text(void)
+{
+	_cleanup_close_ int before = dup(STDOUT_FILENO), fd = memfd_create("table", MFD_CLOEXEC);
+	char *text = NULL;
+
+	assert_int_equal(fflush(stdout), 0);
+	assert_int_equal(dup2(fd, STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(nft_run("list table inet narthex-web"), 0);
+	assert_int_equal(fflush(stdout), 0);
+	assert_int_equal(dup2(before, STDOUT_FILENO), STDOUT_FILENO);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_true(fd_read_all(fd, 1 << 20, &text) > 0);
+	return text;
+}
+
+/* Whether it forwards IPv4, and then whether the table lets nothing else pass by that. */
+static bool forwards(const char *interface)
+{
+	_cleanup_free_ char *path = NULL, *guard = NULL, *value = NULL, *table = NULL;
+
+	assert_true(asprintf(&path, "/proc/sys/net/ipv4/conf/%s/forwarding", interface) > 0);
+	assert_true(asprintf(&guard, "meta nfproto ipv4 iifname \"%s\" drop\n", interface) > 0);
+	assert_true(file_read_all(AT_FDCWD, path, 0, 8, &value) > 0);
+	if (strcmp(value, "0\n") == 0)
+		return false;
+	table = table_text();
+	has(table, guard);
+	return true;
+}
+
+#define BRIDGED "Bridge=br0", "LocalAddress=192.168.70.2/24"
+
+static void the_address_goes(void **state)
+{
+	APPLY(BRIDGED, "Port=8080:80");
+	assert_true(forwards("br0") && forwards("uplink"));
+	APPLY("Bridge=br0", "Port=8080:80");
+	assert_false(forwards("br0") || forwards("uplink"));
+	nothing_is_borrowed();
+	APPLY(BRIDGED, "Port=8080:80");
+	assert_true(forwards("br0") && forwards("uplink"));
+	assert_int_equal(nat_remove("web"), 0);
+	assert_false(forwards("br0") || forwards("uplink"));
+}
+
+static void the_last_port_goes(void **state)
+{
+	APPLY(ROUTED, "Port=8080:80");
+	assert_true(forwards("uplink") && forwards("c-web"));
+	assert_true(table_exists());
+	APPLY(ROUTED, "Port=8080:80");
+	APPLY(ROUTED);
+	assert_false(forwards("uplink") || forwards("c-web"));
+	assert_false(table_exists());
+	nothing_is_borrowed();
+}
+
+/* What another container needs stays, and the host's own does. */
+static void ports_become_fewer(void **state)
+{
+	APPLY(BRIDGED, "Port=8080:80");
+	assert_int_equal(knob_borrow(KNOB_FORWARD4, "uplink", "web2"), 1);
+	APPLY(BRIDGED, "Port=127.0.0.1:8080:80");
+	assert_false(forwards("br0"));
+	value_of("/proc/sys/net/ipv4/conf/uplink/forwarding", "1\n");
+	assert_int_equal(give_back("web2"), 0);
+	assert_false(forwards("uplink"));
+	assert_int_equal(
+		file_write_string(AT_FDCWD, "/proc/sys/net/ipv4/conf/uplink/forwarding", "1"), 0);
+	APPLY(BRIDGED, "Port=8080:80");
+	APPLY(BRIDGED, "Port=127.0.0.1:8080:80");
+	value_of("/proc/sys/net/ipv4/conf/uplink/forwarding", "1\n");
+	assert_int_equal(nat_remove("web"), 0);
+}
+
+/* Its answers come in over the bridge, so that has to forward, too. */
+static void a_port_of_one_interface(void **state)
+{
+	APPLY(BRIDGED, "Port=%uplink:8080:80");
+	assert_true(forwards("uplink") && forwards("br0"));
+	APPLY(BRIDGED, "Port=%elsewhere:8080:80");
+	assert_true(forwards("br0"));
+	assert_false(forwards("uplink"));
+	assert_int_equal(nat_remove("web"), 0);
+}
+
+/* One that was killed may have led ports to an address that is gone by now. */
+static void a_follower_that_starts_again(void **state)
+{
+	_cleanup_close_ int netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *table = NULL;
+	struct container_config config;
+	int fds[2];
+
+	APPLY(BRIDGED, "Port=8080:80");
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	(void)close(fds[0]);
+	configure(&config, (const char *const[]){ "Bridge=br0", "Port=8080:80", NULL });
+	assert_int_equal(network_follow(&config, netns, fds[1]), 0);
+	config_done(&config);
+	(void)close(fds[1]);
+	table = table_text();
+	has_not(table, "dnat to");
+	has_not(table, "dnat ip to");
+	assert_false(forwards("br0") || forwards("uplink"));
+	assert_int_equal(nat_remove("web"), 0);
 }
 
 static int setup(void **state)
@@ -258,11 +401,11 @@ static int setup(void **state)
 }
 
 #define TEST(f) cmocka_unit_test(f)
+#define ON_HARDWARE(f) cmocka_unit_test_setup_teardown(f, has_hardware, without_hardware)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(without_ports_the_table_goes),
 		TEST(port_of_both_families),
 		TEST(port_of_an_address),
 		TEST(port_of_an_interface),
@@ -272,6 +415,11 @@ int main(void)
 		TEST(rules_are_taken),
 		TEST(failure_changes_nothing),
 		TEST(borrowed_until_the_last),
+		ON_HARDWARE(the_address_goes),
+		ON_HARDWARE(the_last_port_goes),
+		ON_HARDWARE(ports_become_fewer),
+		ON_HARDWARE(a_port_of_one_interface),
+		ON_HARDWARE(a_follower_that_starts_again),
 	};
 
 	log_init("test-network-nat");
