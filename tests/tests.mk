@@ -35,6 +35,13 @@ $(UNIT_TESTS): $(B)/tests/%: $(B)/obj/tests/unit/%.o $(B)/libcommon.a
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(filter %/libagent.a %/libctl.a %/libkeep.a,$^) \
 		$(filter %/liblaunch.a %/libnetwork.a,$^) $(filter %/libhost.a,$^) $(filter %/libcommon.a,$^) $(TEST_LIBS) -lcmocka
 
+# what the state of a container is cleaned up with lies beside the program that asks for it
+STATE_TESTS := $(filter %/test-state %/test-cgroup,$(UNIT_TESTS))
+$(STATE_TESTS): | $(B)/tests/narthex-network
+$(B)/tests/narthex-network: $(B)/narthex-network
+	@mkdir -p $(@D)
+	$(Q)ln -sf ../narthex-network $@
+
 .PHONY: unit-tests unit e2e e2e-programs check check-slow check-nix check-san demo bench probe torture soak
 unit-tests: $(UNIT_TESTS)
 

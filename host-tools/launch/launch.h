@@ -45,6 +45,7 @@ struct launch {
 	struct address_follow *follow; /* looks after where config's ports lead */
 	struct seccomp_program filter; /* with the changes of SystemCallFilter= */
 	char **argv;		       /* for the next launcher in this process */
+	bool traces; /* its network may be on the host beyond its end, whatever config says now */
 };
 
 /*

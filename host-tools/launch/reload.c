@@ -20,6 +20,7 @@
 #include "helper.h"
 #include "hosts.h"
 #include "log.h"
+#include "network-helper.h"
 #include "notify.h"
 #include "ports.h"
 #include "reload-apply.h"
@@ -438,6 +439,9 @@ void reload_start(struct reload *reload, struct event_base *base, struct launch 
 			reload_plan_has(&reload->plan, RELOAD_HOSTNAME))) {
 		r = ports_reserve(launch->ports, launch->config.name, reload->plan.merged.ports,
 			reload->plan.merged.n_ports);
+		/* it may be done in part, and the configuration stay the old one */
+		if (network_helper_leaves_traces(&reload->plan.merged))
+			launch->traces = true;
 		/* it knows the old configuration, and may have something to do just then */
 		address_follow_stop(launch->follow);
 		if (r >= 0)

@@ -231,7 +231,7 @@ int state_acquire(const char *name, struct state *ret)
 		remove_files(&state);
 	state.is_unclean = false;
 	if (state.is_leftover || state_has_interfaces(&state))
-		(void)network_helper_cleanup(name);
+		state.is_unclean = network_helper_cleanup(name) < 0;
 	if (mkdirat(state.private_fd, "root", 0700) < 0 ||
 		mkdirat(state.private_fd, "staging", 0700) < 0 ||
 		mkdirat(state.dir_fd, "doors", 0755) < 0 ||

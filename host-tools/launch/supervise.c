@@ -359,7 +359,7 @@ static void done(struct supervisor *s)
 
 	bridge_watch_stop(&s->bridges);
 	resolv_watch_stop(&s->resolv);
-	if (network_helper_leaves_traces(&launch->config) || state_has_interfaces(&launch->state))
+	if (launch->traces || state_has_interfaces(&launch->state))
 		launch->state.is_unclean = network_helper_cleanup(launch->config.name) < 0;
 	ports_release(&s->ports);
 	control_stop(&s->control);
@@ -404,6 +404,7 @@ int supervise(struct launch *launch)
 	int status;
 
 	init(&s, launch);
+	launch->traces = network_helper_leaves_traces(&launch->config);
 	status = prepare(&s) < 0 || hold_ports(&s) < 0 ? EXIT_OWN : run_guests(&s, false);
 	done(&s);
 	return status;
@@ -415,6 +416,8 @@ int supervise_next(struct launch *launch, int fd, bool check)
 	int status;
 
 	init(&s, launch);
+	/* of what the last launcher has tried it hasn't said */
+	launch->traces = true;
 	/* when this fails, the guest ends with this process, and the clean-up finds all that was */
 	if (supervise_take_over(&s, fd, check) < 0 || prepare(&s) < 0 || supervise_go_on(&s) < 0)
 		_exit(EXIT_OWN);

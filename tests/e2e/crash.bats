@@ -71,6 +71,29 @@ END
   none_left crash
 }
 
+@test "a clean-up that can't run narthex-network keeps the lock file, and the next one does the rest" {
+  local network=/usr/lib/narthex/narthex-network
+  guest_up crash <<'END'
+[Network]
+HostAddress=10.12.0.1/24
+LocalAddress=10.12.0.2/24
+Zone=crash
+[Service]
+ExecStopPost=
+Restart=no
+END
+  kill -KILL "$(launcher_pid crash)"
+  poll 30 unlocked crash
+  mv $network $network.away
+  /usr/lib/narthex/narthex-launch --cleanup crash || true
+  mv $network.away $network
+  test -s /run/narthex/crash/lock
+  test -e /sys/class/net/vz-crash
+  /usr/lib/narthex/narthex-launch --cleanup crash
+  test ! -e /sys/class/net/vz-crash
+  none_left crash
+}
+
 @test "narthex-launch --cleanup of a running container refuses and harms nothing" {
   guest_up crash <<<"$network"
   run /usr/lib/narthex/narthex-launch --cleanup crash

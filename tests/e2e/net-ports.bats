@@ -305,6 +305,22 @@ br1_is_left_alone() { # NAME
   ip link del br1
 }
 
+@test "a guest that ends while a reload adds its first zone and port leaves neither" {
+  local lock
+  guest_up second busybox <<<$'[Network]\nHostAddress=10.9.2.1\nLocalAddress=10.9.2.2'
+  guest_conf second <<<$'[Network]\nZone=beta\nHostAddress=10.9.2.1/24\nLocalAddress=10.9.2.2/24\nPort=8070:80'
+  # the zone is made, and for the port somebody waits for a turn at nftables
+  exec {lock}>>/run/narthex/.nftables-lock
+  flock "$lock"
+  narthex reload second >/dev/null 2>&1 3>&- {lock}>&- &
+  poll 30 test -e /sys/class/net/vz-beta
+  guest_stop second
+  exec {lock}>&-
+  poll 30 test ! -e /sys/class/net/vz-beta
+  none_of_it second
+  guest_remove second
+}
+
 @test "a crash leaves nothing, nor does the next start" {
   local before
   guest_up second busybox <<'END'
