@@ -3,10 +3,11 @@
 /*
  * Settings of the host's interfaces that containers need. One that is off is borrowed: turned on,
  * and noted in a file, a line for each container that needs it. The last of them to go turns it off
- * again, unless the host has become a router meanwhile. The file is also its lock.
+ * again, unless the host has become a router meanwhile.
  *
- * A line is written before its setting is touched, so after a crash at any moment there is never a
- * setting without its line.
+ * A line is written before its setting is touched, and stays until the setting is what it was; the
+ * file is replaced as a whole. So after a crash at any moment there is never a setting without its
+ * lines.
  */
 
 #include "cleanup.h"
@@ -18,6 +19,8 @@
 #include <string.h>
 
 #define KNOB_FILE "/run/narthex/.borrowed"
+#define KNOB_NEW KNOB_FILE ".new"
+#define KNOB_LOCK "/run/narthex/.borrowed-lock"
 #define FILE_MAX (1 << 20)
 
 /*
@@ -66,39 +69,61 @@ static int set(enum knob knob, const char *interface, bool on)
 		AT_FDCWD, knob_path(path, knob, interface, knobs[knob].file), on ? "1" : "0");
 }
 
-/* Opens and locks the file, and reads it. A descriptor or -errno. */
+/* Locks the file and reads it. The lock's descriptor or -errno. */
 static int open_file(char **ret)
 {
-	_cleanup_close_ int fd = fd_open_locked(KNOB_FILE);
-	ssize_t n = fd < 0 ? fd : fd_read_all(fd, FILE_MAX, ret);
+	_cleanup_close_ int lock = fd_open_locked(KNOB_LOCK);
+	ssize_t n = lock < 0 ? lock : file_read_all(AT_FDCWD, KNOB_FILE, O_NOFOLLOW, FILE_MAX, ret);
 
-	return n < 0 ? (int)n : TAKE_FD(fd);
+	if (n == -ENOENT) {
+		*ret = strdup("");
+		n = *ret ? 0 : -ENOMEM;
+	}
+	return n < 0 ? (int)n : TAKE_FD(lock);
+}
+
+/* Replaces the locked file. 0 or -errno, with the old one still there. */
+static int write_file(const char *text)
+{
+	_cleanup_close_ int fd = -EBADF;
+	int r;
+
+	(void)unlink(KNOB_NEW);
+	fd = open(KNOB_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	r = fd_write_all(fd, text, strlen(text));
+	if (r == 0 && rename(KNOB_NEW, KNOB_FILE) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(KNOB_NEW);
+	return r;
 }
 
 int knob_is_to_be_borrowed(enum knob knob, const char *interface)
 {
 	_cleanup_free_ char *text = NULL, *line = NULL;
-	_cleanup_close_ int fd = -EBADF;
+	_cleanup_close_ int fd = open_file(&text); /* first: nobody may turn it off meanwhile */
 	char path[KNOB_PATH_SIZE];
 
-	if (!knob_is_on(knob, interface))
+	if (fd >= 0 && !knob_is_on(knob, interface))
 		return access(knob_path(path, knob, interface, knobs[knob].file), F_OK) < 0 ? -errno
 											    : 1;
-	fd = open_file(&text);
 	if (fd < 0 || !text || asprintf(&line, " %s %s\n", knobs[knob].name, interface) < 0)
 		return log_errno(fd < 0 ? fd : -ENOMEM, "cannot read %s", KNOB_FILE);
 	return strstr(text, line) != NULL;
 }
 
 /* A line for the container, unless it has one. 0 or -errno. */
-static int note(int fd, const char *text, const char *mine)
+static int note(const char *text, const char *mine)
 {
+	_cleanup_free_ char *new = NULL;
 	size_t len = strlen(mine);
 
 	for (const char *p = text; *p; p += strcspn(p, "\n") + 1)
 		if (strncmp(p, mine, len) == 0)
 			return 0;
-	return fd_write_all(fd, mine, len); /* all of it has been read: this is its end */
+	return asprintf(&new, "%s%s", text, mine) < 0 ? -ENOMEM : write_file(new);
 }
 
 int knob_borrow(enum knob knob, const char *interface, const char *name)
@@ -114,7 +139,7 @@ int knob_borrow(enum knob knob, const char *interface, const char *name)
 		return -ENOMEM;
 	if (on && !strstr(text, mine + strlen(name)))
 		return 0;
-	r = note(fd, text, mine);
+	r = note(text, mine);
 	if (r < 0)
 		return log_errno(r, "cannot write %s", KNOB_FILE);
 	r = on ? 0 : set(knob, interface, true);
@@ -205,8 +230,6 @@ int knob_return(const char *name,
 	if (gone_end == gone)
 		return 0;
 	/* the lines of settings that others need stay; a crash up to here repeats the whole */
-	r = ftruncate(fd, 0) == 0 && lseek(fd, 0, SEEK_SET) == 0
-		    ? fd_write_all(fd, left, (size_t)(left_end - left))
-		    : -errno;
+	r = write_file(left);
 	return r < 0 ? log_errno(r, "cannot write %s", KNOB_FILE) : 0;
 }

@@ -13,13 +13,16 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -218,13 +221,14 @@ static void value_of(const char *path, const char *wanted)
 	assert_string_equal(value, wanted);
 }
 
+#define KNOB_LIST "/run/narthex/.borrowed"
 #define LO_FORWARDING "/proc/sys/net/ipv4/conf/lo/forwarding"
 
 static void nothing_is_borrowed(void)
 {
 	struct stat st;
 
-	assert_int_equal(stat("/run/narthex/.borrowed", &st), 0);
+	assert_int_equal(stat(KNOB_LIST, &st), 0);
 	assert_int_equal(st.st_size, 0);
 }
 
@@ -390,6 +394,36 @@ static void a_follower_that_starts_again(void **state)
 	assert_int_equal(nat_remove("web"), 0);
 }
 
+/* A list that can't be written is the old one: others' settings would never be given back. */
+static void the_list_is_never_lost(void **state)
+{
+	_cleanup_free_ char *before = NULL, *after = NULL;
+	struct rlimit none = {};
+	int status;
+	pid_t pid;
+
+	assert_int_equal(knob_borrow(KNOB_FORWARD4, "br0", "web2"), 1);
+	assert_int_equal(knob_borrow(KNOB_FORWARD4, "br0", "web"), 1);
+	assert_true(file_read_all(AT_FDCWD, KNOB_LIST, 0, 4096, &before) > 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		(void)signal(SIGXFSZ, SIG_IGN);
+		(void)setrlimit(RLIMIT_FSIZE, &none);
+		_exit(give_back("web") == -EFBIG && knob_borrow(KNOB_FORWARD4, "uplink", "web") < 0
+				? 0
+				: 1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(file_read_all(AT_FDCWD, KNOB_LIST, 0, 4096, &after) > 0);
+	assert_string_equal(after, before);
+	assert_int_equal(give_back("web"), 0);
+	value_of("/proc/sys/net/ipv4/conf/br0/forwarding", "1\n");
+	assert_int_equal(give_back("web2"), 0);
+	value_of("/proc/sys/net/ipv4/conf/br0/forwarding", "0\n");
+}
+
 static int setup(void **state)
 {
 	/* /run and the network are the test's own */
@@ -420,6 +454,7 @@ int main(void)
 		ON_HARDWARE(ports_become_fewer),
 		ON_HARDWARE(a_port_of_one_interface),
 		ON_HARDWARE(a_follower_that_starts_again),
+		ON_HARDWARE(the_list_is_never_lost),
 	};
 
 	log_init("test-network-nat");
