@@ -88,6 +88,15 @@ static void consider(struct census *census, const char *interface, int family)
 	memcpy(census->host.interfaces[census->host.n++].name, interface, IFNAMSIZ);
 }
 
+/* A link of a container, or what will be one: its alias comes after its birth (network-identity.c).
+ */
+static bool is_containers(const struct netlink_link *link)
+{
+	if (link->alias[0] == '\0')
+		return strcmp(link->kind, "veth") == 0 && link->mac[0] == 0xfe;
+	return strncmp(link->alias, "narthex", strlen("narthex")) == 0;
+}
+
 /* An interface over which the world may come. Those of containers are their own business. */
 static void consider_link(const struct nlmsghdr *message, void *userdata)
 {
@@ -95,7 +104,7 @@ static void consider_link(const struct nlmsghdr *message, void *userdata)
 	struct netlink_link link;
 
 	if (netlink_parse_link(message, &link) < 0 || (link.flags & IFF_LOOPBACK) ||
-		link.master > 0 || strncmp(link.alias, "narthex", strlen("narthex")) == 0)
+		link.master > 0 || is_containers(&link))
 		return;
 	/* who is on a bridge, and masqueraded, is asked about below */
 	if (strcmp(link.name, census->interface) == 0 && census->config->masquerade)

@@ -361,6 +361,19 @@ static void ports_become_fewer(void **state)
 	assert_int_equal(nat_remove("web"), 0);
 }
 
+/* Another container's end of a link has no alias at birth. */
+static void half_made_links(void **state)
+{
+	assert_int_equal(system("ip link add c-other address fe:12:34:56:78:9a type veth &&"
+				"ip link add stranger address 02:12:34:56:78:9a type veth"),
+		0);
+	APPLY(BRIDGED, "Port=8080:80");
+	assert_true(forwards("stranger"));
+	assert_false(forwards("c-other"));
+	assert_int_equal(nat_remove("web"), 0);
+	assert_int_equal(system("ip link del c-other; ip link del stranger"), 0);
+}
+
 /* Its answers come in over the bridge, so that has to forward, too. */
 static void a_port_of_one_interface(void **state)
 {
@@ -452,6 +465,7 @@ int main(void)
 		ON_HARDWARE(the_address_goes),
 		ON_HARDWARE(the_last_port_goes),
 		ON_HARDWARE(ports_become_fewer),
+		ON_HARDWARE(half_made_links),
 		ON_HARDWARE(a_port_of_one_interface),
 		ON_HARDWARE(a_follower_that_starts_again),
 		ON_HARDWARE(the_list_is_never_lost),
