@@ -98,16 +98,28 @@ static bool is_disturbed(const char *target, const struct container_config *runn
 	return false;
 }
 
-int binds_match(
-	const struct container_config *running, const struct container_config *wanted, int **ret)
+/* Whether one that is there, in the configuration, has no mount and needs one. */
+static bool is_missing(const struct container_config *running,
+	const struct container_config *wanted, const int *mounts, size_t i, int match)
+{
+	return match >= 0 && mounts[match] < 0 && !wanted->binds[i].optional &&
+	       bind_is_live(running, &running->binds[match]) &&
+	       bind_is_live(wanted, &wanted->binds[i]);
+}
+
+int binds_match(const struct container_config *running, const struct container_config *wanted,
+	const int *mounts, int **ret)
 {
 	int *match = calloc(wanted->n_binds + 1, sizeof(*match));
 	bool changed = true;
 
 	if (!match)
 		return -ENOMEM;
-	for (size_t i = 0; i < wanted->n_binds; i++)
+	for (size_t i = 0; i < wanted->n_binds; i++) {
 		match[i] = find_bind(running, &wanted->binds[i]);
+		if (is_missing(running, wanted, mounts, i, match[i]))
+			match[i] = -1;
+	}
 	/* one that is mounted again disturbs those below it */
 	while (changed) {
 		changed = false;

@@ -29,8 +29,9 @@ bool bind_is_same(const struct config_bind *a, const struct config_bind *b);
 /*
  * Which of the binds after a reload are there already: for each of wanted the index of the one in
  * running, or -1 for one that has to be mounted. One that is there but lies below a place where
- * something is mounted or unmounted is mounted again. *ret (wanted->n_binds): caller frees. 0 or
- * -ENOMEM.
+ * something is mounted or unmounted is mounted again; one whose source was missing is mounted when
+ * it is optional no more. mounts (running->n_binds): the descriptors of the live ones, negative
+ * where nothing is mounted. *ret (wanted->n_binds): caller frees. 0 or -ENOMEM.
  */
-int binds_match(
-	const struct container_config *running, const struct container_config *wanted, int **ret);
+int binds_match(const struct container_config *running, const struct container_config *wanted,
+	const int *mounts, int **ret);

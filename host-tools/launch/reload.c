@@ -389,7 +389,8 @@ static int make_plan(struct reload *reload)
 		log_error("the changes of container '%s' can't be applied without its restart",
 			launch->config.name);
 	if (r >= 0)
-		r = binds_match(&launch->config, &reload->plan.merged, &reload->match);
+		r = binds_match(&launch->config, &reload->plan.merged, reload->live_binds->mounts,
+			&reload->match);
 	if (r >= 0)
 		r = live_binds_init(&reload->after, reload->plan.merged.n_binds);
 	if (r < 0 && r != -EINVAL)

@@ -255,6 +255,23 @@ keeps_its_state() { # TEXT PATTERN
     "cannot bind '/not/there' to '/mnt/a'"
 }
 
+@test "a bind whose source may be missing, and is: when it has to be there, it is mounted" {
+  local with=$base$'\n[Files]\nBind='
+  conf "$with-$src/late:/mnt/late"
+  reload 0
+  keeps_its_state "$with$src/late:/mnt/late" "cannot bind '$src/late' to '/mnt/late'"
+  mkdir -m 0755 $src/late
+  echo late >$src/late/file
+  conf "$with$src/late:/mnt/late"
+  reload 0
+  has "applied: [Files] Bind=$src/late:/mnt/late (was -$src/late:/mnt/late)"
+  equal "$(inside live 'cat /mnt/late/file')" late
+  # one that is there stays
+  conf "$with-$src/late:/mnt/late"
+  reload 0
+  equal "$(inside live 'cat /mnt/late/file; grep -c /mnt/late /proc/self/mountinfo')" $'late\n1'
+}
+
 @test "a link that can't be made, after others were changed: they are changed back" {
   keeps_its_state "$(sed 's/10.90.0.2/10.90.0.3/; s/live1:side/live1:side live4:more/' <<<"$base")"$'\nMTU=1400\n[Link more]\nBridge=nobridge' \
     "there is no bridge 'nobridge'"

@@ -216,17 +216,27 @@ static void some_keys_of_a_service_are_live(void **state)
 
 /* --- binds ------------------------------------------------------------------------------------ */
 
-static void match(
-	struct container_config running, struct container_config wanted, size_t n, const int *want)
+/* missing: the index of the running one that has no mount; -1: all have one. */
+static void match_without(int missing, struct container_config running,
+	struct container_config wanted, size_t n, const int *want)
 {
-	_cleanup_free_ int *got = NULL;
+	_cleanup_free_ int *got = NULL, *mounts = calloc(running.n_binds + 1, sizeof(*mounts));
 
-	assert_int_equal(binds_match(&running, &wanted, &got), 0);
+	assert_non_null(mounts);
+	if (missing >= 0)
+		mounts[missing] = -EBADF;
+	assert_int_equal(binds_match(&running, &wanted, mounts, &got), 0);
 	assert_int_equal(wanted.n_binds, n);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(got[i], want[i]);
 	config_done(&running);
 	config_done(&wanted);
+}
+
+static void match(
+	struct container_config running, struct container_config wanted, size_t n, const int *want)
+{
+	match_without(-1, running, wanted, n, want);
 }
 
 static void binds_that_stay_are_found(void **state)
@@ -243,6 +253,18 @@ static void a_bind_below_a_change_is_mounted_again(void **state)
 		3, (int[]){ -1, -1, 1 });
 	match(make("Files/Bind=/old:/mnt", "Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mnt/a/b", NULL),
 		make("Files/Bind=/a:/mnt/a", "Files/Bind=/b:/mnt/a/b", NULL), 2, (int[]){ -1, -1 });
+}
+
+static void a_bind_that_may_be_missing_no_more_is_mounted(void **state)
+{
+	match_without(0, make("Files/Bind=-/a:/mnt", "Files/Bind=/b:/mnt/b", NULL),
+		make("Files/Bind=/a:/mnt", "Files/Bind=/b:/mnt/b", NULL), 2, (int[]){ -1, -1 });
+	match_without(0, make("Files/Bind=-/a:/mnt", "Files/Bind=/b:/mnt/b", NULL),
+		make("Files/Bind=-/a:/mnt", "Files/Bind=/b:/mnt/b", NULL), 2, (int[]){ 0, 1 });
+	match(make("Files/Bind=-/a:/mnt", NULL), make("Files/Bind=/a:/mnt", NULL), 1, (int[]){ 0 });
+	/* one that isn't live was mounted at the start, and stays */
+	match_without(0, make("Files/Bind=-/dev/zero", NULL), make("Files/Bind=/dev/zero", NULL), 1,
+		(int[]){ 0 });
 }
 
 /* What the container is shown is the launcher's in both: its text only is another. */
@@ -275,6 +297,7 @@ int main(void)
 		cmocka_unit_test(some_keys_of_a_service_are_live),
 		cmocka_unit_test(binds_that_stay_are_found),
 		cmocka_unit_test(a_bind_below_a_change_is_mounted_again),
+		cmocka_unit_test(a_bind_that_may_be_missing_no_more_is_mounted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
