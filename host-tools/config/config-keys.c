@@ -248,7 +248,7 @@ int config_set(struct container_config *config, const char *where, const char *s
 {
 	const char *link = link_name(section), *kind = link ? "Link" : section;
 	const struct config_key *k;
-	void *base = config;
+	struct config_link *described = NULL;
 	int r = 0;
 
 	for (k = config_keys; k->section; k++)
@@ -257,9 +257,11 @@ int config_set(struct container_config *config, const char *where, const char *s
 	if (!k->section || (strcmp(kind, "Link") == 0 && !config_section_is_known(section)))
 		return log_unknown_key(where, section, key);
 	if (link)
-		r = config_link_get(config, link, (struct config_link **)&base);
+		r = config_link_get(config, link, &described);
+	if (described)
+		described->has_section = true;
 	if (r >= 0)
-		r = set_known_key(config, base, k, where, value);
+		r = set_known_key(config, described ? (void *)described : config, k, where, value);
 	return r < 0 ? r : keep_line(config, where, section, key, value);
 }
 

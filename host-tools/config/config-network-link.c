@@ -139,8 +139,25 @@ static int declare(struct config_value *value, const char *word, enum config_lin
 	return 0;
 }
 
-/* A list of words. An empty value takes back what the key has declared, not what [Link NAME] says.
- */
+/* Takes back what a key has declared; what a [Link NAME] says stays, undeclared. */
+static void forget_links(struct container_config *config, enum config_link_kind kind)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < config->n_links; i++) {
+		struct config_link link = config->links[i];
+
+		if (link.kind == kind) {
+			if (!link.has_section)
+				continue;
+			link.kind = LINK_UNDECLARED;
+		}
+		config->links[kept++] = link;
+	}
+	config->n_links = kept;
+}
+
+/* A list of words; an empty one takes back what was there. */
 static int parse_links(struct config_value *value, enum config_link_kind kind, const char *prefix)
 {
 	char **words = NULL;
@@ -148,9 +165,8 @@ static int parse_links(struct config_value *value, enum config_link_kind kind, c
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; !words && i < value->config->n_links; i++)
-		if (value->config->links[i].kind == kind)
-			value->config->links[i].kind = LINK_UNDECLARED;
+	if (!words)
+		forget_links(value->config, kind);
 	for (char **word = words; r == 0 && word && *word; word++)
 		r = declare(value, *word, kind, prefix);
 	config_list_free(words);

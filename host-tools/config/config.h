@@ -155,6 +155,7 @@ enum config_link_kind {
  */
 struct config_link {
 	enum config_link_kind kind;
+	bool has_section;     /* there is a [Link NAME] */
 	char guest[IFNAMSIZ]; /* its name inside, the NAME */
 	char host[IFNAMSIZ];  /* the host's end; MACVLAN=, IPVLAN=: the interface below;
 			       * Interface=: its name on the host */
