@@ -7,6 +7,7 @@
 #include "fd.h"
 #include "log.h"
 #include "mnt.h"
+#include "outside.h"
 #include "tree.h"
 
 #include <fcntl.h>
@@ -135,17 +136,15 @@ static int shift_owners(
 	return r;
 }
 
-static int open_outside(const char *path)
+static int open_outside(const struct build *build, const char *path)
 {
-	int fd = open(path, O_PATH | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
+	return outside_open(&build->launch->config, build->wanted, path);
 }
 
 static int clone_source(const struct build *build, const struct bind *bind, mode_t *ret_kind)
 {
 	_cleanup_close_ int source = bind->inside ? open_inside(build, bind->source)
-						  : open_outside(bind->source),
+						  : open_outside(build, bind->source),
 			    mount = -EBADF;
 	struct stat st;
 	int r;
@@ -356,7 +355,7 @@ static int bind_temporary(struct build *build, const struct config_bind *bind)
 int bind_for_user(struct build *build, const char *source, const char *target,
 	const struct stat *outside, const struct stat *inside)
 {
-	_cleanup_close_ int fd = open_outside(source), mount = -EBADF, owner = -EBADF;
+	_cleanup_close_ int fd = open_outside(build, source), mount = -EBADF, owner = -EBADF;
 	char type[64];
 	int r;
 

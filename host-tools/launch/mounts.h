@@ -9,7 +9,8 @@
 
 struct build {
 	const struct launch *launch;
-	int root;	       /* the mounted root, O_PATH */
+	const struct container_config *wanted; /* what a reload makes of the launch's; else NULL */
+	int root;			       /* the mounted root, O_PATH */
 	int whole;	       /* the tree before PivotRoot= had its way, O_PATH; else -EBADF */
 	unsigned int n_staged; /* how many directories stage_directory() has made */
 	int stage;     /* the builder's own tmpfs, O_PATH, whose top is the guest's root's */

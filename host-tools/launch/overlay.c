@@ -17,6 +17,7 @@
 #include "log.h"
 #include "mnt.h"
 #include "mounts.h"
+#include "outside.h"
 #include "syscalls.h"
 #include "tree.h"
 
@@ -40,13 +41,6 @@ static void layers_done(struct layers *layers)
 	close_fdp(&layers->work);
 }
 
-static int open_outside(const char *path)
-{
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
 /* The directory that holds a layer, wherever links led to it, on the same mount. */
 static int open_parent(int layer)
 {
@@ -57,7 +51,8 @@ static int open_parent(int layer)
 static int open_layer(const struct build *build, const char *layer, int *ret_parent)
 {
 	_cleanup_close_ int fd =
-		*layer == '+' ? open_inside(build, layer + 1) : open_outside(layer);
+		*layer == '+' ? open_inside(build, layer + 1)
+			      : outside_open(&build->launch->config, build->wanted, layer);
 	struct stat st;
 
 	if (fd < 0)
@@ -173,7 +168,7 @@ void overlays_forget(const struct container_config *config)
 {
 	for (size_t i = 0; i < config->n_overlays; i++) {
 		const char *layer = config_overlay_upper(&config->overlays[i]);
-		_cleanup_close_ int fd = layer ? open_outside(layer) : -EBADF,
+		_cleanup_close_ int fd = layer ? outside_open(config, NULL, layer) : -EBADF,
 				    parent = fd < 0 ? -EBADF : open_parent(fd), work = -EBADF;
 		char name[NAME_MAX + 1];
 

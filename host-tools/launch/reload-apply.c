@@ -114,7 +114,12 @@ static int lock_all(struct job *j)
 
 static int prepare_binds(struct job *j)
 {
-	struct build build = { .launch = j->job->launch, .root = -EBADF, .userns_fd = -EBADF };
+	struct build build = {
+		.launch = j->job->launch,
+		.wanted = &j->job->plan->merged,
+		.root = -EBADF,
+		.userns_fd = -EBADF,
+	};
 	_cleanup_close_ int userns = -EBADF;
 	int r;
 

@@ -114,3 +114,69 @@ owners='cd /mnt && stat -c %n:%u of-root of-1000 of-500 | tr "\n" " "'
   guest_start bind
   equal "$(inside bind 'ls -d /mnt/shared')" /mnt/shared
 }
+
+# The guest is refused to start, and says WHAT.
+refused() { # TEXT WHAT
+  guest_conf bind <<<"$1"$'\n[Service]\nRestart=no'
+  run -1 timeout $((60 * ease)) systemctl start container-bind
+  matches "$(log_of bind --since "$since")" "$2"
+  systemctl reset-failed container-bind
+}
+
+@test "a source where the container writes: a link that it puts there leads nowhere" {
+  local idmap=:idmap since canary text link
+  [ "$flavour" = userns ] || idmap=
+  since=$(date '+%F %T')
+  mkdir -p $shared/app/data/sub $shared/canary/sub
+  echo data | tee $shared/app/data/file >$shared/app/data/sub/file
+  echo canary | tee $shared/canary/file >$shared/canary/sub/file
+  canary=$(find $shared/canary -printf '%p %U %m %T@ ')
+  link="is a symbolic link, and a container can write in '$shared/app'"
+  text="[Files]
+Bind=$shared/app:/srv/app$idmap
+Bind=$shared/app/data:/srv/data$idmap
+BindReadOnly=$shared/app/data/sub:/srv/sub
+Overlay=$shared/app/data/sub::/srv/layers"
+  guest_conf bind <<<"$text"$'\n[Service]\nRestart=no'
+  guest_start bind
+  equal "$(inside bind 'cat /srv/data/file /srv/sub/file /srv/layers/file')" $'data\ndata\ndata'
+  inside bind "cd /srv/app && mv data d && ln -s $shared/canary data"
+  [ -L $shared/app/data ]
+  guest_conf bind <<<"$text"$'\nBind='$shared/app/data:/srv/more$idmap
+  run -125 timeout $((60 * ease)) narthex reload bind
+  matches "$output" "'$shared/app/data' $link"
+  equal "$(inside bind 'ls -A /srv/more 2>/dev/null')" ''
+  guest_stop bind
+  refused "$text" "'$shared/app/data' $link"
+  # by other names of the same places
+  ln -s app $shared/host
+  ln -s $shared/app/data/sub $shared/into
+  refused "[Files]"$'\nBind='$shared/app:/srv/app$'\nBind='$shared/host/data:/srv/data \
+    "'$shared/host/data' is a symbolic link, and a container can write in"
+  refused "[Files]"$'\nBind='$shared/app:/srv/app$'\nBind='$shared/into:/srv/data "'$shared/app/data' $link"
+  refused "[Files]"$'\nBind='$shared/app:/srv/app$'\nOverlay='$shared/app/data/sub::/srv/data "'$shared/app/data' $link"
+  equal "$(find $shared/canary -printf '%p %U %m %T@ ')" "$canary"
+  # where it writes nothing, links are the host's
+  guest_conf bind <<<$'[Files]\nBind='$shared/app/data:/srv/data$'\nBindReadOnly='$shared/host:/srv/app
+  guest_start bind
+  equal "$(inside bind 'cat /srv/data/file')" canary
+}
+
+@test "a source in a container's tree: a link there leads nowhere" {
+  local since tree
+  since=$(date '+%F %T')
+  mkdir -p $shared/canary "$containers/next"
+  for tree in "$containers/bind" "$containers/next"; do
+    ln -s $shared/canary "$tree/pub"
+    refused $'[Files]\nBindReadOnly='"$tree/pub:/mnt" "'$tree/pub' is a symbolic link, and a container can write in '$tree'"
+    rm "$tree/pub"
+    mkdir -p "$tree/pub"
+    echo honest >"$tree/pub/file"
+    guest_conf bind <<<$'[Files]\nBindReadOnly='"$tree/pub:/mnt"
+    guest_start bind
+    equal "$(inside bind 'cat /mnt/file')" honest
+    guest_stop bind
+    rm -r "$tree/pub"
+  done
+  rm -r "$containers/next"
+}
