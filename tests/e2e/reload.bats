@@ -409,16 +409,18 @@ TemporaryFileSystem=/mnt/memory\nInaccessible=/etc/shadow\nOverlay=+/etc::/mnt/l
 }
 
 @test "a container of another file, which names it" {
-  local file=$BATS_TEST_TMPDIR/aside.conf more=
+  local file=$BATS_TEST_TMPDIR/aside.conf more= leader
   [ "$flavour" = userns ] || more=PrivateUsers=no
   printf '[Exec]\n%s\nHostname=first\nEphemeral=yes\n[Files]\nRoot=%s\n' "$more" "$containers/.templates/busybox" >"$file"
   run -2 /usr/lib/narthex/narthex-launch --config "$BATS_TEST_TMPDIR/aside"
   timeout $((60 * ease)) /usr/lib/narthex/narthex-launch --foreground --config "$file" </dev/null >/dev/null 2>&1 3>&- &
-  poll 30 narthex exec aside -- true
+  is_up() { narthex status --json aside | grep -q '"state":"running"'; }
+  poll 30 is_up
   sed -i s/first/second/ "$file"
   run -0 narthex reload aside
   matches "$output" 'applied: \[Exec\] Hostname=second'
-  equal "$(narthex exec aside -- hostname)" second
+  leader=$(narthex status --json aside | sed -n 's/.*"leader":\([0-9]*\).*/\1/p')
+  equal "$(nsenter --target "$leader" --uts hostname)" second
   narthex stop aside
 }
 
