@@ -151,6 +151,8 @@ static int make_paths(struct exec_request *request, const char *program)
 	len = strlen(program);
 	if (strchr(program, '/'))
 		search = "";
+	else if (len > NAME_MAX) /* no directory has it, and each gets a copy of the name */
+		return -ENAMETOOLONG;
 	for (const char *p = search; *p; p++)
 		n += *p == ':';
 	request->paths = calloc(1, (n + 1) * sizeof(char *) + strlen(search) + n * (len + 2));

@@ -37,7 +37,7 @@ int exec_request_parse(struct exec_request *request, size_t len, const char **re
 /*
  * Fills what depends on the user and the guest: argv, env, paths, identity, and *ret but stdio and
  * cgroup_fd. *ret points into request and user. root: prefix of the paths looked at (NULL: none;
- * for tests). 0 or -ENOMEM.
+ * for tests). 0; -ENAMETOOLONG: no directory of PATH can have such a program; or -ENOMEM.
  */
 int exec_request_prepare(struct exec_request *request, const struct exec_user *user,
 	const char *root, struct spawn_request *ret);

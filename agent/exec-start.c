@@ -105,7 +105,8 @@ int exec_start_prepare(
 	(void)escape_text(session->program, sizeof(session->program), program, strlen(program));
 	r = exec_request_prepare(request, user, NULL, ret);
 	if (r < 0) {
-		exec_answer_failed(session->socket, session->program, EXEC_STEP_RESOURCES, r, "");
+		exec_answer_failed(session->socket, session->program,
+			r == -ENAMETOOLONG ? EXEC_STEP_PROGRAM : EXEC_STEP_RESOURCES, r, "");
 		return r;
 	}
 	session->pam = request->pam;

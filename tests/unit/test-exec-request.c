@@ -114,6 +114,27 @@ static void test_program(void **state)
 	exec_request_done(&request);
 }
 
+/* Each directory of PATH takes a copy of the name: 3.6 GB, if any name had one. */
+static void test_long_name(void **state)
+{
+	static char name[60001], path[60001] = "PATH=";
+	const char *why = "";
+	ssize_t n;
+
+	memset(name, 'x', sizeof(name) - 1);
+	memset(path + strlen("PATH="), ':', sizeof(path) - sizeof("PATH="));
+	n = exec_message_start(request.buf, sizeof(request.buf), 0, "root", "",
+		(char *const *)WORDS(name), (char *const *)WORDS(path));
+	assert_true(n > 0);
+	assert_int_equal(exec_request_parse(&request, (size_t)n, &why), 0);
+	assert_int_equal(exec_request_prepare(&request, &root_user, NULL, &spawned), -ENAMETOOLONG);
+	/* one with a slash is no name of a file */
+	name[1] = '/';
+	prepare(0, &root_user, "", WORDS(name), WORDS(path), NULL);
+	expect_words((char *const *)spawned.paths, WORDS(name));
+	exec_request_done(&request);
+}
+
 static void test_root(void **state)
 {
 	struct exec_user other = root_user;
@@ -222,6 +243,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_program),
+		cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_root),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_largest),

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -286,7 +287,12 @@ static void expect_not_started(
 static void test_failures(void **state)
 {
 	static const char *const users[] = { "", "daemon" };
+	char longest[NAME_MAX + 1], too_long[NAME_MAX + 2];
 
+	memset(longest, 'x', sizeof(longest));
+	longest[sizeof(longest) - 1] = '\0';
+	memset(too_long, 'x', sizeof(too_long));
+	too_long[sizeof(too_long) - 1] = '\0';
 	/* as root at once, as another user by way of the report */
 	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
 		const char *user = users[i];
@@ -296,6 +302,8 @@ static void test_failures(void **state)
 		expect_not_started(user, "", "/etc/passwd", EXEC_STEP_PROGRAM, EACCES);
 		expect_not_started(user, "", "/tmp", EXEC_STEP_PROGRAM, EACCES);
 		expect_not_started(user, "/no/such", "true", EXEC_STEP_DIRECTORY, ENOENT);
+		expect_not_started(user, "", longest, EXEC_STEP_PROGRAM, ENOENT);
+		expect_not_started(user, "", too_long, EXEC_STEP_PROGRAM, ENAMETOOLONG);
 	}
 	expect_not_started("daemon", "/root", "true", EXEC_STEP_DIRECTORY, EACCES);
 	/* one that is there but can't be executed counts, not the last one */
