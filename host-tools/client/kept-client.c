@@ -17,6 +17,7 @@
 #include "escape.h"
 #include "exec-answers.h"
 #include "exec-client.h"
+#include "lane.h"
 #include "log.h"
 #include "terminal-raw.h"
 
@@ -32,14 +33,14 @@
 #define KEEPER "narthex-keep"
 #define KEEPER_FD 3 /* where it has its end of the connection */
 #define LEAVE_MS 3000
-#define SURE 4096 /* as in lane.c: what a terminal that poll() says is writable takes at once */
+#define SURE 4096 /* as in lane.c, where a terminal can't be opened anew */
 
 enum { WAIT_SOCK, WAIT_SIGNAL, WAIT_KEYS, WAIT_OUTPUT, WAITS };
 
 struct view {
 	const char *name;
 	unsigned int id;
-	int sock, signal_fd;
+	int sock, signal_fd, out;
 	struct terminal_raw raw;
 	struct terminal_escape escape;
 	char keys[4096];
@@ -181,8 +182,8 @@ static void take_packet(struct view *v)
 
 static void write_output(struct view *v)
 {
-	size_t most = v->n < SURE ? v->n : SURE;
-	ssize_t n = write(STDOUT_FILENO, v->packet.data + v->start, most);
+	size_t most = v->out == STDOUT_FILENO && v->n > SURE ? SURE : v->n;
+	ssize_t n = write(v->out, v->packet.data + v->start, most);
 
 	if (n < 0 && errno != EINTR && errno != EAGAIN) {
 		v->status = STATUS_SIGNAL + SIGHUP;
@@ -209,14 +210,15 @@ static int show(struct view *v)
 	v->status = -1;
 	while (v->status < 0) {
 		struct pollfd fds[WAITS] = {
-			[WAIT_SOCK] = { .fd = v->sock,
+			/* not when nothing is asked for: its hangup would be said all the time */
+			[WAIT_SOCK] = { .fd = v->n == 0 || v->n_keys > 0 ? v->sock : -1,
 				.events = (short)((v->n == 0 ? POLLIN : 0) |
 						  (v->n_keys > 0 ? POLLOUT : 0)) },
 			[WAIT_SIGNAL] = { .fd = v->signal_fd, .events = POLLIN },
 			[WAIT_KEYS] = { .fd = v->n_keys == 0 && v->deadline == 0 ? STDIN_FILENO
 										 : -1,
 				.events = POLLIN },
-			[WAIT_OUTPUT] = { .fd = v->n > 0 ? STDOUT_FILENO : -1, .events = POLLOUT },
+			[WAIT_OUTPUT] = { .fd = v->n > 0 ? v->out : -1, .events = POLLOUT },
 		};
 		int n = poll(fds, WAITS, time_left(v));
 
@@ -245,6 +247,9 @@ static int view(struct view *v)
 {
 	int r = open_signals(v), status;
 
+	v->out = lane_reopen(STDOUT_FILENO);
+	if (v->out < 0)
+		v->out = STDOUT_FILENO;
 	if (r >= 0) {
 		r = terminal_raw_enter(&v->raw);
 		if (r < 0)
@@ -252,7 +257,8 @@ static int view(struct view *v)
 	}
 	status = r < 0 ? STATUS_FAILED : show(v);
 	terminal_raw_leave(&v->raw);
-	if (v->deadline != 0 && status == v->leave_status)
+	/* a terminal that hasn't taken its output wouldn't take this either, and we would wait */
+	if (v->deadline != 0 && status == v->leave_status && v->n == 0)
 		log_info("left the session: 'narthex attach %s/%u' returns to it", v->name, v->id);
 	close_fdp(&v->sock);
 	return status;

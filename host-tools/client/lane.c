@@ -44,10 +44,19 @@ static void set_nonblock(int fd)
 	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
+int lane_reopen(int to)
+{
+	char path[32];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", to);
+	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* A way to write to the caller's descriptor without waiting. */
 static void prepare_writing(struct lane *lane, mode_t mode)
 {
-	char path[32];
 	int fd;
 
 	lane->is_socket = S_ISSOCK(mode);
@@ -60,8 +69,7 @@ static void prepare_writing(struct lane *lane, mode_t mode)
 		set_nonblock(lane->to);
 		return;
 	}
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", lane->to);
-	fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	fd = lane_reopen(lane->to);
 	if (fd >= 0)
 		lane->to = fd;
 	else

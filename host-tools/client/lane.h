@@ -60,3 +60,9 @@ void lane_move(struct lane *lane);
 void lane_limit(struct lane *lane);
 
 void lane_stop(struct lane *lane);
+
+/*
+ * Another description of to (borrowed), a terminal or pipe, writing to which never waits: of a
+ * terminal poll() promises room for one byte only. The descriptor, or -errno.
+ */
+int lane_reopen(int to);
