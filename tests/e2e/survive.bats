@@ -241,6 +241,23 @@ inside_unit() {
   poll 30 another_agent "$pids"
 }
 
+# It is heard for five seconds, and the agent ends by itself then, nobody kills it.
+@test "systemctl restart waits for a silent client of the exec door, and no longer" {
+  local line pids since
+  coproc silent { /build/tests/knock hold "$(door live exec)" 1 3>&-; }
+  read -rt 60 line <&"${silent[0]}"
+  equal "$line" holding
+  narthex exec live -- true
+  pids=$(agent_pids live)
+  since=$(date +%s)
+  nsenter -t "$(guest_leader live)" -a systemctl restart narthex-agent
+  another_agent "$pids"
+  # PID 1's words, written before the new agent was started
+  run inside live "journalctl --sync; journalctl -q -o cat --no-pager --since=@$since -u narthex-agent"
+  matches "$output" 'Stopped.*narthex-agent'
+  not grep -i 'timed out\|timeout' <<<"$output"
+}
+
 another_agent() { # OLD-PID
   local now
   now=$(agent_pids live)
