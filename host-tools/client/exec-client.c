@@ -194,6 +194,14 @@ static int open_terminal(struct session *s, int *ret_slave)
 	return 0;
 }
 
+/* As nohup(1) has it. */
+static bool ignores_hangup(void)
+{
+	struct sigaction action;
+
+	return sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 static int open_signals(struct session *s)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2,
@@ -203,6 +211,8 @@ static int open_signals(struct session *s)
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		(void)sigaddset(&set, numbers[i]);
+	if (ignores_hangup())
+		(void)sigdelset(&set, SIGHUP);
 	if (s->tty) {
 		(void)sigaddset(&set, SIGTSTP);
 		(void)sigaddset(&set, SIGCONT);

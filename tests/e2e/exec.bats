@@ -256,6 +256,21 @@ journal_has() { # PROGRAM N
   wait "$pid"
 }
 
+@test "under nohup a hangup ends nothing" {
+  local pid status out=$BATS_TEST_TMPDIR/out
+  (
+    trap '' HUP
+    exec narthex exec ex -- sh -c 'trap "echo hup" HUP; trap "echo usr1; exit 7" USR1; echo ready; while :; do sleep 0.1; done'
+  ) </dev/null >"$out" 3>&- &
+  pid=$!
+  poll 20 grep -q ready "$out"
+  kill -HUP $pid
+  kill -USR1 $pid
+  wait $pid && status=0 || status=$?
+  equal "$status" 7
+  equal "$(cat "$out")" $'ready\nusr1'
+}
+
 no_signal_waits() { # PID
   grep -qE '^(ShdPnd:.0+|State:.Z.*)$' "/proc/$1/status"
 }
