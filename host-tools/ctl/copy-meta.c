@@ -23,6 +23,8 @@ struct copy_owner copy_owner(const struct copy_rules *rules, const struct stat *
 		.gid = rules->gid + rules->to_base,
 		.mode = st->st_mode & 0777,
 		.archive = rules->archive,
+		/* a guest's file with capabilities would have them on the host, */
+		.capabilities = rules->archive && !rules->outwards,
 		.acls = rules->archive && rules->from_base == 0 && rules->to_base == 0,
 	};
 
@@ -30,7 +32,7 @@ struct copy_owner copy_owner(const struct copy_rules *rules, const struct stat *
 		return owner;
 	owner.uid = shift(st->st_uid, rules->from_base, rules->to_base);
 	owner.gid = shift(st->st_gid, rules->from_base, rules->to_base);
-	/* a guest's setuid file would be the host's */
+	/* and its setuid file would be the host's */
 	owner.mode = st->st_mode & (rules->outwards ? 01777 : 07777);
 	return owner;
 }
@@ -40,7 +42,7 @@ static bool is_wanted(const char *name, const struct copy_owner *owner)
 	if (strncmp(name, "user.", 5) == 0)
 		return true;
 	if (strcmp(name, "security.capability") == 0)
-		return owner->archive;
+		return owner->capabilities;
 	return owner->acls && strncmp(name, "system.posix_acl_", 17) == 0;
 }
 

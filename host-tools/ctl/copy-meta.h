@@ -19,8 +19,9 @@ struct copy_owner {
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
-	bool archive; /* times and the system's extended attributes, too */
-	bool acls;    /* ACLs have ids in them, right only where nothing is shifted */
+	bool archive;	   /* times, too */
+	bool capabilities; /* security.capability, too */
+	bool acls;	   /* ACLs have ids in them, right only where nothing is shifted */
 };
 
 /* What the copy of a file gets. */

@@ -172,10 +172,16 @@ static void keeps_little_without_archive(void **state)
 
 static void brings_no_setuid_out(void **state)
 {
+	char value[64];
+
 	make_every_kind();
+	assert_true(getxattr(SRC "/d/file", "security.capability", value, sizeof(value)) > 0);
 	assert_int_equal(copy(OUTWARDS, true, "d", 0), 0);
 	assert_int_equal(look(DST "/d/file").st_mode, S_IFREG | 0751);
 	assert_int_equal(look(DST "/d/file").st_uid, 100);
+	assert_int_equal(getxattr(DST "/d/file", "user.key", value, sizeof(value)), 5);
+	assert_int_equal(getxattr(DST "/d/file", "security.capability", value, sizeof(value)), -1);
+	assert_int_equal(errno, ENODATA);
 }
 
 static void shifts_owners(void **state)
