@@ -14,10 +14,12 @@
 #include "../system-links.h"
 #include "cleanup.h"
 #include "ctl.h"
+#include "interrupt.h"
 #include "log.h"
 
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -59,9 +61,13 @@ static int run_in_guest(const char *name, char *const *argv, char *const *env)
 
 		_exit(exec_client(&request));
 	}
-	while (waitpid(pid, &status, 0) < 0)
+	while (waitpid(pid, &status, 0) < 0) {
 		if (errno != EINTR)
 			return STATUS_FAILED;
+		/* a key goes to both; what was sent to us alone, the command is to hear of, too */
+		if (interrupt_caught() && interrupt_caught() != SIGINT)
+			(void)kill(pid, interrupt_caught());
+	}
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 

@@ -414,6 +414,7 @@ static int publish(const struct create *create, struct new_tree *tree)
  */
 static int make_profile(struct create *create)
 {
+	_cleanup_(profile_done) struct profile before = {};
 	int r;
 
 	if (!create->system || !nix_is_here() ||
@@ -426,6 +427,19 @@ static int make_profile(struct create *create)
 		return -EINVAL;
 	}
 	(void)snprintf(create->profile, sizeof(create->profile), PROFILES_DIR "/%s", create->name);
+	r = profile_read(create->profile, &before);
+	if (r < 0)
+		log_errno(r, "create: cannot read profile %s", create->profile);
+	if (r == 0 && before.n > 0) {
+		log_error("create: there is a profile %s already: give it as --path=, or remove it "
+			  "and its generations",
+			create->profile);
+		r = -EEXIST;
+	}
+	if (r < 0) {
+		create->profile[0] = '\0'; /* not ours to remove */
+		return r;
+	}
 	r = profile_set("create", create->profile, create->system->value);
 	create->system->value = create->profile;
 	return r;

@@ -15,10 +15,12 @@
 #include "bus.h"
 #include "cleanup.h"
 #include "ctl.h"
+#include "interrupt.h"
 #include "lifecycle.h"
 #include "log.h"
 #include "profile.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -231,8 +233,14 @@ static int do_switch(struct switching *s)
 	}
 	status = switch_running(s);
 	if (status != 0 && status != ACTIVATE_NEEDS_REBOOT) {
+		int interrupted = interrupt_take();
+
 		log_error("%s: container '%s' has not been switched", s->verb, s->name);
 		restore_profile(s);
+		if (interrupted) {
+			(void)signal(interrupted, SIG_DFL);
+			(void)raise(interrupted);
+		}
 	}
 	return status;
 }
@@ -266,6 +274,7 @@ static int run(const struct verb *verb, int argc, char **argv, bool back)
 		return verb_usage(verb);
 	s.name = argv[first];
 	r = look(&s);
+	interrupt_catch();
 	if (r == 0 && back)
 		r = set_profile_back(&s);
 	else if (r == 0 && s.system)

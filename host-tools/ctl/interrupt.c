@@ -22,11 +22,21 @@ void interrupt_catch(void)
 		/* what the caller ignores (nohup) stays ignored */
 		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
 			(void)sigaction(signals[i], &action, NULL);
+	/* messages that nobody reads any more are no reason to leave everything as it is */
+	(void)signal(SIGPIPE, SIG_IGN);
 }
 
 int interrupt_caught(void)
 {
 	return caught;
+}
+
+int interrupt_take(void)
+{
+	int signal = caught;
+
+	caught = 0;
+	return signal;
 }
 
 void interrupt_die(void)

@@ -143,6 +143,52 @@ status_noted() { # TO STATUS
   equal "$(readlink /nix/var/nix/profiles/containers/foo)" foo-1-link
 }
 
+# The command alone would be told by a key; timeout and ssh tell narthex.
+@test "a switch that is interrupted ends the command, and the profile goes back" {
+  local pid signal conf=/etc/narthex/foo.conf
+  up
+  printf '[Exec]\nSwitchCommand=/bin/sh -c "touch /run/begun; until [ -e /run/stop ]; do sleep 0.1; done; exit 7"\n' >>"$conf"
+  for signal in TERM HUP; do
+    narthex exec foo -- rm -f /run/begun
+    narthex switch foo --path "$two" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+    pid=$!
+    poll 60 narthex exec foo -- test -e /run/begun
+    kill -$signal $pid
+    wait $pid && status=0 || status=$?
+    equal "$status" $((128 + $(kill -l $signal)))
+    matches "$(cat "$BATS_TEST_TMPDIR/said")" 'the profile is back at generation 1'
+    equal "$(readlink -f /nix/var/nix/profiles/containers/foo)" "$one"
+    poll 20 waits_no_more
+  done
+  # and without a reader of its words
+  narthex exec foo -- rm -f /run/begun
+  narthex switch foo --path "$two" 2>&1 3>&- | true &
+  poll 60 narthex exec foo -- test -e /run/begun
+  not is_back
+  narthex exec foo -- touch /run/stop
+  poll 60 is_back
+}
+
+waits_no_more() {
+  [ "$(guest_count foo /run/begun)" = 0 ]
+}
+
+is_back() {
+  [ "$(readlink -f /nix/var/nix/profiles/containers/foo)" = "$one" ]
+}
+
+@test "a profile that is there already is not taken, nor removed" {
+  up
+  narthex stop foo
+  mv /etc/narthex/foo.conf "$BATS_TEST_TMPDIR/"
+  rm -rf --one-file-system "$containers/foo"
+  run -125 --separate-stderr narthex create foo --path "$two"
+  matches "$stderr" 'there is a profile /nix/var/nix/profiles/containers/foo already'
+  equal "$(readlink -f /nix/var/nix/profiles/containers/foo)" "$one"
+  # for the end
+  mv "$BATS_TEST_TMPDIR/foo.conf" /etc/narthex/
+}
+
 @test "what needs a reboot is said, and done when asked for" {
   up
   run narthex switch foo --path "$boots"
