@@ -11,6 +11,7 @@
 
 #include "../config/config.h"
 #include "../containers.h"
+#include "../launch/state.h"
 #include "../name.h"
 #include "cleanup.h"
 #include "conf-root.h"
@@ -120,6 +121,17 @@ static int refuse_declared(const struct destroy *d)
 	return 0;
 }
 
+/* Whether a container, of no file perhaps, runs in it now. */
+static bool runs_in(const char *name, const char *tree)
+{
+	char path[sizeof(RUN_DIR) + NAME_MAX + sizeof("/root")];
+	struct stat root, st;
+
+	(void)snprintf(path, sizeof(path), RUN_DIR "/%s/root", name);
+	return stat(path, &root) == 0 && stat(tree, &st) == 0 && root.st_dev == st.st_dev &&
+	       root.st_ino == st.st_ino;
+}
+
 /* Decides whether the tree is this container's alone. Another Root= is not ours to remove. */
 static int check_owner(struct destroy *d, const char *tree)
 {
@@ -143,7 +155,14 @@ static int check_owner(struct destroy *d, const char *tree)
 	for (char **name = names; name && d->has_tree && *name; name++) {
 		_cleanup_free_ char *other = NULL, *real = NULL;
 
-		if (strcmp(*name, d->name) == 0 || conf_root(CONFIG_DIR, *name, &other) < 0)
+		if (strcmp(*name, d->name) == 0)
+			continue;
+		if (runs_in(*name, tree)) {
+			log_error(
+				"destroy: container '%s' runs in this tree: stop it first", *name);
+			return -EBUSY;
+		}
+		if (conf_root(CONFIG_DIR, *name, &other) < 0)
 			continue;
 		real = other ? realpath(other, NULL) : NULL;
 		if (real && strcmp(real, tree) == 0) {

@@ -161,6 +161,20 @@ END
   [ -x "$containers/gone/bin/busybox" ]
 }
 
+@test "a tree in which another one runs, of no file, stays" {
+  guest_tree gone busybox
+  guest_conf gone </dev/null
+  timeout $((60 * ease)) narthex run --name visitor --root "$containers/gone" </dev/null >/dev/null 2>&1 3>&- &
+  runs() { narthex status --json visitor | grep -q '"state":"running"'; }
+  poll 30 runs
+  run -125 --separate-stderr narthex destroy --yes gone
+  matches "$stderr" "container 'visitor' runs in this tree: stop it first"
+  [ -x "$containers/gone/bin/busybox" ]
+  narthex stop visitor
+  narthex destroy --yes gone
+  all_gone gone
+}
+
 @test "podman's names: a container may have them, and podman keeps what it has" {
   mkdir -p "$outside/tree" "$containers/storage/overlay" "$containers/.destroy-storage"
   printf '[Files]\nRoot=%s\n' "$outside/tree" | guest_conf storage
