@@ -9,6 +9,7 @@
 #include "program.h"
 #include "verbs.h"
 
+#include <signal.h>
 #include <string.h>
 
 static int cmd_help(const struct verb *verb, int argc, char **argv);
@@ -206,6 +207,8 @@ int main(int argc, char **argv)
 	int status;
 
 	log_init("narthex");
+	/* a caller that ignores it would leave nothing of a child's end to wait for */
+	(void)signal(SIGCHLD, SIG_DFL);
 	status = run(argc, argv);
 	return verb_end_output(argc > 1 ? argv[1] : "help", status);
 }

@@ -19,6 +19,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -449,6 +450,8 @@ int main(int argc, char **argv)
 	int status, r;
 
 	log_init("narthex-launch");
+	/* a caller that ignores it would leave nothing of a child's end to wait for */
+	(void)signal(SIGCHLD, SIG_DFL);
 	r = ensure_stdio();
 	if (r < 0) {
 		log_errno(r, "cannot open /dev/null");

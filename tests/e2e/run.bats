@@ -27,6 +27,10 @@ setup() {
   run -126 timeout $((30 * ease)) narthex run "${options[@]}" -- /etc/passwd
 }
 
+@test "a caller that ignores SIGCHLD is no obstacle" {
+  run -3 timeout $((30 * ease)) env --ignore-signal=CHLD narthex run "${options[@]}" --private-network -- /bin/sh -c 'exit 3'
+}
+
 @test "stdin, stdout and stderr are the command's own" {
   equal "$(echo text | timeout $((30 * ease)) narthex run "${options[@]}" -- cat 2>/dev/null)" text
   equal "$(timeout $((30 * ease)) narthex run "${options[@]}" -- sh -c 'echo err >&2; echo out' 2>/dev/null)" out
