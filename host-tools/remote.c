@@ -179,8 +179,10 @@ static bool is_shared(const sigset_t *mask, const sigset_t *set)
 /* connected: for ssh to write a byte to. Returns the status. */
 static int run_ssh(bool terminal, const char *command, const int connected[2])
 {
+	/* what the user has configured for sessions of his own isn't for this one */
 	const char *argv[] = { "ssh", terminal ? "-t" : "-T", "-o", "PermitLocalCommand=yes", "-o",
-		NULL, "--", remote.host, command, NULL };
+		NULL, "-o", "RemoteCommand=none", "-o", "ClearAllForwardings=yes", "--",
+		remote.host, command, NULL };
 	struct terminal_raw before = {};
 	char local[80], byte;
 	sigset_t set, mask;

@@ -37,7 +37,7 @@ UsePAM no
 StrictModes no
 END
   cat >/root/.ssh/config <<'END'
-Host there locked
+Host there locked busy
   HostName 127.0.0.1
   Port 2200
   StrictHostKeyChecking no
@@ -47,6 +47,10 @@ Host locked
   IdentityFile /nowhere
   IdentitiesOnly yes
   BatchMode yes
+Host busy
+  RemoteCommand echo never
+  LocalForward 127.0.0.1:2200 127.0.0.1:1
+  ExitOnForwardFailure yes
 Host nobody-there
   HostName 127.0.0.1
   Port 2201
@@ -82,6 +86,10 @@ far() { # ARGUMENT…
   done
   run far -H there exec far -- sh -c 'kill -KILL $$'
   equal "$status" 137
+}
+
+@test "what ssh is to do in other sessions with the host is not done" {
+  equal "$(far -H busy exec far -- echo here)" here
 }
 
 @test "8 MiB of random bytes there and back are the same" {
