@@ -24,6 +24,7 @@
 #define UNIT "org.freedesktop.systemd1.Unit"
 #define SERVICE "org.freedesktop.systemd1.Service"
 #define PRIVATE_ADDRESS "unix:path=/run/systemd/private"
+#define RELOAD_USEC (180 * UINT64_C(1000000)) /* a big host's takes longer than sd-bus waits */
 #define GENERATED "/run/systemd/generator"
 
 void unit_name(const char *container, char ret[UNIT_NAME_SIZE])
@@ -113,9 +114,13 @@ int bus_log_error(const char *verb, const char *container, const sd_bus_error *e
 int bus_reload(sd_bus *bus)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int r = sd_bus_call_method(
-		bus, DESTINATION, MANAGER_PATH, MANAGER, "Reload", &error, NULL, NULL);
+	sd_bus_message *message = NULL;
+	int r = sd_bus_message_new_method_call(
+		bus, &message, DESTINATION, MANAGER_PATH, MANAGER, "Reload");
 
+	if (r >= 0)
+		r = sd_bus_call(bus, message, RELOAD_USEC, &error, NULL);
+	sd_bus_message_unref(message);
 	if (r < 0)
 		log_errno(r, "cannot make systemd read the configuration again: %s",
 			error.message ?: "no reason given");
