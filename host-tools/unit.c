@@ -120,18 +120,15 @@ static void write_devices(FILE *f, const struct container_config *config)
 	}
 }
 
-static void write_start(FILE *f, const struct container_config *config, bool wrong,
-	const char *source, const struct unit_programs *programs)
+/* Behind all that the configuration says of [Service]: no start gets past it. */
+static void write_refusal(FILE *f, const struct container_config *config, const char *source,
+	const struct unit_programs *programs)
 {
-	fputs("ExecStart=", f);
-	write_command_word(f, wrong ? programs->generator : programs->launcher);
-	if (wrong) {
-		fputs(" --refuse ", f);
-		write_command_word(f, source);
-	}
-	fprintf(f, " %s\n", config->name);
-	if (wrong)
-		fprintf(f, "RestartPreventExitStatus=%d\n", EX_CONFIG);
+	fputs("ExecCondition=\nExecStartPre=\nExecStartPost=\nExecStart=\nExecStart=", f);
+	write_command_word(f, programs->generator);
+	fputs(" --refuse ", f);
+	write_command_word(f, source);
+	fprintf(f, " %s\nRestartPreventExitStatus=%d\n", config->name, EX_CONFIG);
 }
 
 void unit_write(FILE *f, const struct container_config *config, bool wrong, const char *source,
@@ -139,7 +136,11 @@ void unit_write(FILE *f, const struct container_config *config, bool wrong, cons
 {
 	write_unit_section(f, config, wrong, source);
 	fprintf(f, "\n[Service]\n%s", service_head);
-	write_start(f, config, wrong, source, programs);
+	if (!wrong) {
+		fputs("ExecStart=", f);
+		write_command_word(f, programs->launcher);
+		fprintf(f, " %s\n", config->name);
+	}
 	fputs("ExecReload=@", f);
 	write_command_word(f, programs->ctl);
 	fprintf(f, " reload %s\nExecStopPost=", config->name);
@@ -147,6 +148,8 @@ void unit_write(FILE *f, const struct container_config *config, bool wrong, cons
 	fprintf(f, " --cleanup %s\n%s", config->name, service_rest);
 	write_devices(f, config);
 	fputs(config->unit_text[UNIT_SERVICE], f);
+	if (wrong)
+		write_refusal(f, config, source, programs);
 }
 
 void unit_write_machines_target(FILE *f)

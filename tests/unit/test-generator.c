@@ -195,7 +195,7 @@ static void test_a_bad_file_hurts_only_itself(void **state)
 
 	write_text("etc/narthex/bad.conf",
 		"[Exec]\nAutoStart=yes\nBot=yes\n[Install]\nWantedBy=x.target\n[Service]\n"
-		"MemoryMax=1G\n");
+		"MemoryMax=1G\nExecStartPre=/bin/a\nExecStart=\nExecStart=/bin/b\n");
 	write_text("etc/narthex/good.conf", "");
 	write_text("etc/narthex/-x.conf", "");
 	write_text("etc/narthex/open.conf", "[Service]\nMemoryMax=1G\n");
@@ -215,6 +215,9 @@ static void test_a_bad_file_hurts_only_itself(void **state)
 		assert_non_null(strstr(content("out/container-open.service"), kept[i]));
 	}
 	assert_non_null(strstr(content("out/container-bad.service"), "\nMemoryMax=1G\n"));
+	/* and nothing of it gets past the refusal */
+	assert_non_null(strstr(strstr(content("out/container-bad.service"), "ExecStart=/bin/b\n"),
+		"\nExecStartPre=\nExecStartPost=\nExecStart=\nExecStart=\""));
 	assert_null(strstr(content("out/container-open.service"), "MemoryMax="));
 	assert_false(exists("out/container--x.service"));
 	assert_false(exists("out/machines.target.wants"));
