@@ -268,11 +268,13 @@ int config_set(struct container_config *config, const char *where, const char *s
 int config_set_line(struct container_config *config, const char *where, const char *line)
 {
 	_cleanup_free_ char *section = strdup(line);
-	char *value = section ? strchr(section, '=') : NULL, *key = NULL;
-	char shown[200];
+	char *slash, *value, *key = NULL, shown[200];
 
 	if (!section)
 		return log_errno(-ENOMEM, "%s", where);
+	/* a link's name may have a '=', and no value of a link has one behind a '/' */
+	slash = strncmp(section, "Link ", 5) == 0 ? strchr(section, '/') : NULL;
+	value = strchr(slash && strchr(slash, '=') ? slash : section, '=');
 	if (value)
 		*value++ = '\0';
 	/* a link's name may have dots, a key has none */

@@ -610,6 +610,11 @@ static void test_set_line(void **state)
 	assert_int_equal(config.n_links, 1);
 	assert_int_equal(config.links[0].mtu, 1400);
 	assert_int_equal(config.links[0].local_address.family, AF_INET);
+	assert_int_equal(config_set_line(&config, "--set", "Link a.1.HostAddress=10.0.0.1/24"), 0);
+	assert_int_equal(config.links[0].host_address.prefix, 24);
+	assert_int_equal(config_set_line(&config, "kept", "Link a=b.c/HostAddress=10.0.0.1/24"), 0);
+	assert_string_equal(config.links[1].guest, "a=b.c");
+	assert_int_equal(config.links[1].host_address.prefix, 24);
 	config_done(&config);
 }
 
