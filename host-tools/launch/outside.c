@@ -7,7 +7,8 @@
  * that directory, without any link.
  *
  * Directories are compared by what they are, not by their names, and the host's own links on the
- * way are looked at one by one: none of them leads past this.
+ * way are looked at one by one: none of them leads past this. Another mount of a part of such a
+ * directory does; it is the host's own doing.
  */
 
 #include "outside.h"
@@ -155,6 +156,18 @@ static void log_link(int dir, const char *path, char *below)
 		path, below, path);
 }
 
+/* Text of a link may have it; path of the configuration has none. */
+static bool leads_back(const char *path)
+{
+	for (size_t n; *path; path += n) {
+		path += strspn(path, "/");
+		n = strcspn(path, "/");
+		if (n == 2 && strncmp(path, "..", 2) == 0)
+			return true;
+	}
+	return false;
+}
+
 int outside_open(const struct container_config *config, const struct container_config *wanted,
 	const char *path)
 {
@@ -177,6 +190,13 @@ int outside_open(const struct container_config *config, const struct container_c
 	if (end == 0)
 		return TAKE_FD(dir);
 	below = copy + end + 1;
+	if (leads_back(below)) {
+		log_error(
+			"'%s' leads to '%s/%s', and a container can write in '%s': name the place "
+			"itself",
+			path, copy, below, copy);
+		return -ELOOP;
+	}
 	r = tree_open(dir, below, 0);
 	if (r == -ELOOP)
 		log_link(dir, copy, below);

@@ -34,6 +34,7 @@ static int setup_host(void **state)
 		{ "app", HOST "/alias" },
 		{ "../host//alias/link/sub", HOST "/deep" },
 		{ "round", HOST "/round" },
+		{ "alias/../app2", HOST "/back" },
 		{ CANARY, CONTAINERS_DIR "/next/srv/link" },
 		{ DISK, CONTAINERS_DIR "/disk" },
 		{ CANARY, DISK "/link" },
@@ -99,6 +100,7 @@ static void links_of_the_host_are_followed(void **state)
 	opens(APP "/link", CANARY);
 	opens(HOST "/deep", CANARY "/sub");
 	opens(HOST "/app2/link", CANARY);
+	opens(HOST "/back/link", CANARY);
 	config.n_binds = 1;
 	opens(HOST "/app2/link", CANARY);
 	opens(APP, APP);
@@ -120,6 +122,9 @@ static void below_a_bind_they_are_not(void **state)
 	refuses(HOST "/alias/link", HOST "/alias/link");
 	/* by a link of the host's that leads into it */
 	refuses(HOST "/deep", HOST "/../host//alias/link");
+	/* what is behind a way back isn't below it */
+	assert_int_equal(try(HOST "/back/link"), -ELOOP);
+	assert_non_null(strstr(said, "name the place itself"));
 	assert_int_equal(try(APP "/missing"), -ENOENT);
 	config.n_binds = 0;
 	wanted.n_binds = 1;
