@@ -409,7 +409,7 @@ TemporaryFileSystem=/mnt/memory\nInaccessible=/etc/shadow\nOverlay=+/etc::/mnt/l
 }
 
 @test "a container of another file, which names it" {
-  local file=$BATS_TEST_TMPDIR/aside.conf more= leader
+  local file=$BATS_TEST_TMPDIR/aside.conf more='' leader
   [ "$flavour" = userns ] || more=PrivateUsers=no
   printf '[Exec]\n%s\nHostname=first\nEphemeral=yes\n[Files]\nRoot=%s\n' "$more" "$containers/.templates/busybox" >"$file"
   run -2 /usr/lib/narthex/narthex-launch --config "$BATS_TEST_TMPDIR/aside"
