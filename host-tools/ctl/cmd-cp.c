@@ -459,6 +459,6 @@ int cmd_cp(const struct verb *verb, int argc, char **argv)
 		else if (r < 0)
 			status = STATUS_FAILED;
 	}
-	interrupt_die();
+	interrupt_die(interrupt_caught());
 	return status;
 }

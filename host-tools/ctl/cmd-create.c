@@ -513,7 +513,7 @@ int cmd_create(const struct verb *verb, int argc, char **argv)
 		interrupt_catch();
 		r = create_container(&create);
 		if (r == -EINTR)
-			interrupt_die();
+			interrupt_die(interrupt_caught());
 		if (r == 0)
 			reload();
 		status = r < 0 ? STATUS_FAILED : 0;

@@ -20,7 +20,6 @@
 #include "log.h"
 #include "profile.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -237,10 +236,7 @@ static int do_switch(struct switching *s)
 
 		log_error("%s: container '%s' has not been switched", s->verb, s->name);
 		restore_profile(s);
-		if (interrupted) {
-			(void)signal(interrupted, SIG_DFL);
-			(void)raise(interrupted);
-		}
+		interrupt_die(interrupted);
 	}
 	return status;
 }

@@ -33,16 +33,16 @@ int interrupt_caught(void)
 
 int interrupt_take(void)
 {
-	int signal = caught;
+	int number = caught;
 
 	caught = 0;
-	return signal;
+	return number;
 }
 
-void interrupt_die(void)
+void interrupt_die(int number)
 {
-	if (!caught)
+	if (!number)
 		return;
-	(void)signal(caught, SIG_DFL);
-	(void)raise(caught);
+	(void)signal(number, SIG_DFL);
+	(void)raise(number);
 }

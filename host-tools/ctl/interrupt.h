@@ -15,5 +15,5 @@ int interrupt_caught(void);
 /* The same, which is forgotten then: what child_run() runs isn't interrupted by it. */
 int interrupt_take(void);
 
-/* Ends this process as the caught signal would have; returns when there was none. */
-void interrupt_die(void);
+/* Ends this process as the signal would have; returns when it is 0, none. */
+void interrupt_die(int number);
